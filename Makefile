@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# Verbs over Meson. 'make run' and 'make test' need nothing but Debian 12, make and a network.
+
+ARGS =
+SHELL = /bin/sh
+.DEFAULT_GOAL = help
+.PHONY: help run build test asan tsan lint format clean configured
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
+
+run: ## install what is missing, build, and serve on an embedded store (ARGS="--port 8001")
+	@tools/setup run
+	@$(MAKE) --no-print-directory build
+	@exec build/admit serve $(ARGS)
+
+build: configured ## the program, in release mode: build/admit
+	@ninja --quiet -C build/meson
+	@ln -f build/meson/admit build/admit
+
+test: ## install what is missing, build, and run all tests (ARGS="base/str story/classic" for some)
+	@tools/setup test
+	@tools/npm test
+	@$(MAKE) --no-print-directory build
+	@tools/test build/meson $(ARGS)
+
+asan: ## all tests with AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
+	@$(call sanitized,asan,address$(comma)undefined)
+
+tsan: ## all tests with ThreadSanitizer
+	@$(call sanitized,tsan,thread)
+
+lint: ## clang-format, clang-tidy, and the rules of the source tree
+	@tools/setup lint
+	@tools/npm test
+	@$(MAKE) --no-print-directory build
+	@tools/lint build/meson
+
+format: ## let clang-format write the sources
+	@tools/lint --format
+
+clean: ## remove everything that was made, except node_modules
+	rm -rf build
+
+# Release mode is meson.build's default. Without cmocka there are no unit tests; when it has come
+# since ('make run' first, 'make test' later), Meson has to look again.
+configured:
+	@tools/npm run
+	@if pkg-config --exists cmocka; then tests=enabled; else tests=disabled; fi; \
+	[ -e build/meson/.tests-$$tests ] || { \
+	    again=; [ ! -e build/meson/build.ninja ] || again=--reconfigure; \
+	    meson setup $$again build/meson -Dtests=$$tests && touch build/meson/.tests-$$tests; }
+
+comma = ,
+define sanitized
+tools/setup test && tools/npm test && \
+{ [ -e build/$(1)/build.ninja ] || meson setup build/$(1) --buildtype=debugoptimized \
+    -Doptimization=1 -Db_sanitize=$(2) -Db_lundef=false -Dtests=enabled; } && \
+tools/test build/$(1) $(ARGS)
+endef

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a request to its handler: identity, limits, body, and the ways to other threads. */
+#include "api/call.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/reply.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+enum {
+    TOKENS_REMEMBERED = 16384, /* by each loop; some 5 MiB when full of tokens of this size */
+    LIMIT_BUCKETS = 65536,
+    REQUEST_ID_MAX = 128,
+    IDEMPOTENCY_KEY_MAX = 255,
+};
+
+/* Signing in and registering have buckets of their own: guessing passwords must be slow, and
+ * Argon2 is dear by intent. Registering counts by address only through these, too. */
+static const struct limit sign_in_by_peer = {.tokens = 60, .period_s = 60, .burst = 30};
+static const struct limit sign_in_by_account = {.tokens = 10, .period_s = 60, .burst = 10};
+
+struct api *api_new(const struct api_settings *settings)
+{
+    struct api *api = calloc(1, sizeof(*api));
+    if (!api) abort();
+    api->settings = *settings;
+    api->engine = settings->engine;
+    api->router = router_new();
+    for (size_t i = 0; i < route_count; i++)
+        router_add(api->router, routes[i].method, routes[i].path, (int)i);
+    if (settings->rate_limit.burst) {
+        const struct limit *limit = &settings->rate_limit;
+        api->limits = limits_new(limit, LIMIT_BUCKETS);
+        api->sign_in_by_peer = limits_new(&sign_in_by_peer, LIMIT_BUCKETS);
+        api->sign_in_by_account = limits_new(&sign_in_by_account, LIMIT_BUCKETS);
+        char *policy = malloc(96);
+        if (!policy) abort();
+        snprintf(policy, 96, "\"default\";q=%u;w=%u", limit->burst,
+                 (unsigned)(((uint64_t)limit->burst * limit->period_s + limit->tokens - 1) / limit->tokens));
+        api->limit_policy = policy;
+    }
+    api->loops = calloc(settings->loops, sizeof(*api->loops));
+    api->counts = calloc(route_count + 1, sizeof(*api->counts));
+    if (!api->loops || !api->counts) abort();
+    for (unsigned i = 0; i < settings->loops; i++)
+        api->loops[i].tokens = token_cache_new(TOKENS_REMEMBERED);
+    snprintf(api->id_prefix, sizeof(api->id_prefix), "%08x", randombytes_random());
+    return api;
+}
+
+void api_free(struct api *api)
+{
+    if (!api) return;
+    for (unsigned i = 0; i < api->settings.loops; i++)
+        token_cache_free(api->loops[i].tokens);
+    router_free(api->router);
+    limits_free(api->limits);
+    limits_free(api->sign_in_by_peer);
+    limits_free(api->sign_in_by_account);
+    free((char *)api->limit_policy);
+    free(api->loops);
+    free(api->counts);
+    free(api);
+}
+
+void api_set_server(struct api *api, struct http_server *server)
+{
+    api->server = server;
+}
+
+struct buf *call_scratch(void)
+{
+    static _Thread_local struct buf scratch;
+    buf_clear(&scratch);
+    return &scratch;
+}
+
+/* ---- who and whence ---- */
+
+/* The client's own id where it is a sane one: it goes into logs and answers. */
+static struct str request_id(struct call *call)
+{
+    struct str given = http_header(call->request, "X-Request-Id");
+    bool sane = given.len > 0 && given.len <= REQUEST_ID_MAX;
+    for (size_t i = 0; sane && i < given.len; i++)
+        sane = (given.data[i] >= '0' && given.data[i] <= '9') || (given.data[i] >= 'a' && given.data[i] <= 'z') ||
+               (given.data[i] >= 'A' && given.data[i] <= 'Z') || given.data[i] == '-' || given.data[i] == '_' ||
+               given.data[i] == '.';
+    if (sane) return given;
+    static const char digits[] = "0123456789abcdef";
+    unsigned loop = http_loop_index(call->request);
+    uint64_t number = ++call->api->loops[loop].requests;
+    char *text = arena_alloc(call->arena, 24);
+    memcpy(text, call->api->id_prefix, 8);
+    text[8] = '-';
+    text[9] = digits[loop & 15];
+    for (int i = 0; i < 11; i++)
+        text[10 + i] = digits[(number >> (40 - 4 * i)) & 15];
+    return (struct str){text, 21};
+}
+
+bool address_is_loopback(struct str address)
+{
+    return str_starts(address, STR("127.")) || str_equal(address, STR("::1")) ||
+           str_starts(address, STR("::ffff:127."));
+}
+
+static bool list_has(const char *list, struct str item)
+{
+    struct str rest = str_of(list);
+    while (rest.len)
+        if (str_equal(str_trim(str_cut(&rest, ',')), item)) return true;
+    return false;
+}
+
+static bool is_trusted_proxy(const struct api *api, struct str address)
+{
+    const char *trusted = api->settings.trust_proxy;
+    if (!trusted || !*trusted) return false;
+    return list_has(trusted, address) ||
+           (list_has(trusted, STR("loopback")) && address_is_loopback(address));
+}
+
+/* Behind trusted proxies: the last address in X-Forwarded-For that none of them has. What stands
+ * before that one anybody may have written. */
+static struct str client_address(const struct call *call)
+{
+    struct str address = call->request->peer;
+    if (!is_trusted_proxy(call->api, address)) return address;
+    struct str list = http_header(call->request, "X-Forwarded-For");
+    while (list.len) {
+        size_t at = list.len;
+        while (at > 0 && list.data[at - 1] != ',')
+            at--;
+        struct str hop = str_trim((struct str){list.data + at, list.len - at});
+        list.len = at > 0 ? at - 1 : 0;
+        if (!hop.len || hop.len > 45) break;
+        address = hop;
+        if (!is_trusted_proxy(call->api, hop)) break;
+    }
+    return address;
+}
+
+/* False when a token was sent that is no good. */
+static bool identify(struct call *call)
+{
+    struct str token = http_header(call->request, "Authorization");
+    if (!token.data) return true;
+    if (token.len > 7 && str_equal_nocase((struct str){token.data, 7}, STR("Bearer ")))
+        token = str_trim((struct str){token.data + 7, token.len - 7});
+    struct api *api = call->api;
+    struct token claims;
+    if (!token_check(api->loops[http_loop_index(call->request)].tokens, api->settings.jwt_secret,
+                     token, clock_now_ms(), &claims))
+        return false;
+    /* The version first: a change in between makes the lane ask again. */
+    call->directory_version = directory_version(api->engine->directory);
+    call->actor = (struct actor){.id = claims.user_id, .token_at = claims.issued_at};
+    call->signed_in = directory_check(api->engine->directory, claims.user_id, claims.issued_at,
+                                      &call->actor.role);
+    return call->signed_in;
+}
+
+/* ---- limits ---- */
+
+static void reply_limited(struct call *call, uint32_t retry_after_s)
+{
+    reply_set_problem(call, RATE_LIMITED, (struct str){0});
+    reply_header(call, "Retry-After", arena_printf(call->arena, "%u", retry_after_s));
+    reply_send(call);
+}
+
+static bool within_limits(struct call *call)
+{
+    struct api *api = call->api;
+    if (!api->limits || (call->route->flags & ROUTE_UNLIMITED)) return true;
+    char text[32];
+    struct str key = call->peer;
+    if (call->signed_in)
+        key = (struct str){text, (size_t)snprintf(text, sizeof(text), "user:%llu",
+                                                  (unsigned long long)call->actor.id)};
+    struct limit_verdict verdict = limits_take(api->limits, key, clock_monotonic_us());
+    reply_header(call, "RateLimit-Policy", str_of(api->limit_policy));
+    reply_header(call, "RateLimit",
+                 arena_printf(call->arena, "\"default\";r=%u;t=%u", verdict.remaining, verdict.reset_s));
+    call->base_headers = call->request->reply.header_count;
+    if (!verdict.allowed) reply_limited(call, verdict.retry_after_s);
+    return verdict.allowed;
+}
+
+bool call_sign_in_allowed(struct call *call, struct str account)
+{
+    struct api *api = call->api;
+    if (!api->sign_in_by_peer) return true;
+    int64_t now = clock_monotonic_us();
+    struct limit_verdict verdict = limits_take(api->sign_in_by_peer, call->peer, now);
+    if (verdict.allowed) verdict = limits_take(api->sign_in_by_account, account, now);
+    if (!verdict.allowed) reply_limited(call, verdict.retry_after_s);
+    return verdict.allowed;
+}
+
+/* ---- body ---- */
+
+static bool body_is_json(const struct call *call)
+{
+    struct str type = http_header(call->request, "Content-Type");
+    return str_equal_nocase(str_trim(str_cut(&type, ';')), STR("application/json"));
+}
+
+/* False: answered. */
+static bool parse_body(struct call *call)
+{
+    struct str body = call->request->body;
+    unsigned flags = call->route->flags;
+    if (!(flags & (ROUTE_BODY | ROUTE_MAYBE_BODY))) return true;
+    if (body.len == 0 && (flags & ROUTE_MAYBE_BODY)) {
+        call->body = json_object();
+        return true;
+    }
+    if (body.len && !body_is_json(call)) {
+        reply_problem(call, UNSUPPORTED_MEDIA_TYPE, (struct str){0});
+        return false;
+    }
+    json_error_t error;
+    call->body = json_loadb(body.data ? body.data : "", body.len, JSON_REJECT_DUPLICATES, &error);
+    if (json_is_object(call->body)) return true;
+    const char *problem = !body.len     ? "The body is empty: a JSON object is needed."
+                          : !call->body ? "The body is not JSON: %s, line %d, column %d."
+                                        : "The body is JSON, but not an object.";
+    struct str detail = str_of(problem);
+    if (body.len && !call->body)
+        detail = arena_printf(call->arena, problem, str_is_utf8(str_of(error.text)) ? error.text : "bad text",
+                              error.line, error.column);
+    reply_problem(call, BAD_REQUEST, detail);
+    return false;
+}
+
+/* Hashes of the key and of the request that came with it. False: answered. */
+static bool read_idempotency_key(struct call *call)
+{
+    struct str key = http_header(call->request, "Idempotency-Key");
+    if (!(call->route->flags & ROUTE_REPLAYABLE) || !key.data) return true;
+    if (key.len < 1 || key.len > IDEMPOTENCY_KEY_MAX) {
+        call_add_error(call, STR("Idempotency-Key"), STR("must have 1 to 255 characters"));
+        return !reply_errors(call);
+    }
+    struct task *task = &call->task;
+    task->has_key = true;
+    task->key.user_id = call->actor.id;
+    crypto_generichash(task->key.key, sizeof(task->key.key), (const unsigned char *)key.data, key.len,
+                       NULL, 0);
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, sizeof(task->request));
+    struct str path = call->request->path, body = call->request->body;
+    crypto_generichash_update(&state, (const unsigned char *)path.data, path.len);
+    crypto_generichash_update(&state, (const unsigned char *)"", 1);
+    crypto_generichash_update(&state, (const unsigned char *)body.data, body.len);
+    crypto_generichash_final(&state, task->request, sizeof(task->request));
+    return true;
+}
+
+/* ---- routing ---- */
+
+static struct str allow_list(struct call *call)
+{
+    struct buf *out = call_scratch();
+    for (int method = 0; method < HTTP_METHODS; method++) {
+        bool known = call->match.rows[method] >= 0 || method == HTTP_OPTIONS ||
+                     (method == HTTP_HEAD && call->match.rows[HTTP_GET] >= 0);
+        if (!known) continue;
+        if (out->len) buf_add_str(out, STR(", "));
+        buf_add_str(out, str_of(http_method_name((enum http_method)method)));
+    }
+    return arena_str(call->arena, buf_str(out));
+}
+
+static void add_cors(struct call *call)
+{
+    const char *allowed = call->api->settings.cors_origins;
+    struct str origin = http_header(call->request, "Origin");
+    if (!allowed || !*allowed || !origin.data) return;
+    bool any = list_has(allowed, STR("*"));
+    reply_header(call, "Vary", STR("Origin"));
+    if (!any && !list_has(allowed, origin)) return;
+    reply_header(call, "Access-Control-Allow-Origin", any ? STR("*") : origin);
+    reply_header(call, "Access-Control-Expose-Headers",
+                 STR("X-Request-Id, ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, "
+                     "Idempotency-Replayed"));
+}
+
+static void answer_options(struct call *call)
+{
+    struct str allow = allow_list(call);
+    reply_set_empty(call, 204);
+    reply_header(call, "Allow", allow);
+    if (http_header(call->request, "Access-Control-Request-Method").data) {
+        reply_header(call, "Access-Control-Allow-Methods", allow);
+        reply_header(call, "Access-Control-Allow-Headers",
+                     STR("Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+                         "X-Request-Id"));
+        reply_header(call, "Access-Control-Max-Age", STR("600"));
+    }
+    reply_send(call);
+}
+
+/* The row for this request; NULL: answered. */
+static const struct route *find_route(struct call *call)
+{
+    struct http_request *request = call->request;
+    if (!router_find(call->api->router, request->path, &call->match)) {
+        reply_problem(call, NOT_FOUND, (struct str){0});
+        return NULL;
+    }
+    int row = call->match.rows[request->method == HTTP_HEAD ? HTTP_GET : request->method];
+    if (row >= 0) return &routes[row];
+    if (request->method == HTTP_OPTIONS) {
+        answer_options(call);
+        return NULL;
+    }
+    reply_set_problem(call, METHOD_NOT_ALLOWED, (struct str){0});
+    reply_header(call, "Allow", allow_list(call));
+    reply_send(call);
+    return NULL;
+}
+
+static bool may_call(struct call *call)
+{
+    enum access access = call->route->access;
+    bool good = access == ACCESS_OPEN || identify(call);
+    if (!good || (access >= ACCESS_USER && !call->signed_in)) {
+        /* Also who tries tokens is held to the limits, by address. */
+        call->signed_in = false;
+        if (!within_limits(call)) return false;
+        reply_problem(call, UNAUTHORIZED, (struct str){0});
+        return false;
+    }
+    if (!within_limits(call)) return false;
+    if (access == ACCESS_ADMIN && call->actor.role != ROLE_ADMIN) {
+        reply_problem(call, FORBIDDEN, STR("Only administrators may do this."));
+        return false;
+    }
+    return true;
+}
+
+void api_handle(struct http_request *request, void *data)
+{
+    struct call *call = ARENA_NEW(&request->arena, struct call);
+    call->request = request;
+    call->api = data;
+    call->arena = &request->arena;
+    call->on_loop = true;
+    call->request_id = request_id(call);
+    call->peer = client_address(call);
+    reply_header(call, "X-Request-Id", call->request_id);
+    http_add_header(request, "X-Content-Type-Options", STR("nosniff"));
+    add_cors(call);
+    call->base_headers = request->reply.header_count;
+
+    if (!(call->route = find_route(call))) return;
+    call->is_classic = call->route->flags & ROUTE_CLASSIC;
+    if (!may_call(call)) return;
+    bool is_parsed = parse_body(call);
+    json_t *body = call->body;
+    if (!is_parsed)
+        ; /* answered */
+    else if (!query_parse(call->arena, request->query, &call->query))
+        reply_problem(call, BAD_REQUEST, STR("The query string has an escape that is not UTF-8, or too many parts."));
+    else if (read_idempotency_key(call))
+        call->route->handler(call);
+    json_decref(body); /* the call may be on another thread by now, or gone */
+}
+
+/* ---- to other threads and back ---- */
+
+static void reply_overloaded(struct call *call)
+{
+    reply_set_problem(call, OVERLOADED, (struct str){0});
+    reply_header(call, "Retry-After", STR("1"));
+    reply_send(call);
+}
+
+static void run_read(struct job *job, struct store *store)
+{
+    struct call *call = LINK_OWNER(job, struct call, job);
+    call->read(call, store);
+}
+
+static void run_hash(struct job *job, struct store *store)
+{
+    (void)store;
+    struct call *call = LINK_OWNER(job, struct call, job);
+    call->hash(call);
+}
+
+/* Hands the call on with 'put'; while that has not failed, the call is the other thread's. */
+#define HAND_ON(call, put)                                                                         \
+    do {                                                                                           \
+        bool on_loop_ = (call)->on_loop;                                                           \
+        (call)->on_loop = false;                                                                   \
+        if (!(put)) {                                                                              \
+            (call)->on_loop = on_loop_;                                                            \
+            reply_overloaded(call);                                                                \
+        }                                                                                          \
+    } while (0)
+
+void call_read(struct call *call, void (*read)(struct call *, struct store *))
+{
+    call->read = read;
+    call->job.run = run_read;
+    HAND_ON(call, engine_read(call->api->engine, &call->job));
+}
+
+void call_hash(struct call *call, void (*hash)(struct call *))
+{
+    call->hash = hash;
+    call->job.run = run_hash;
+    HAND_ON(call, engine_hash(call->api->engine, &call->job));
+}
+
+static struct replay_answer compose_task(struct task *task)
+{
+    struct call *call = task->owner;
+    if (outcome_is_error(task->result.outcome))
+        reply_set_refusal(call, &task->result);
+    else
+        call->compose(call, &task->result);
+    struct replay_answer answer = {.status = call->request->reply.status};
+    if (task->has_key) answer.body = reply_store(call);
+    return answer;
+}
+
+static void task_done(struct task *task)
+{
+    struct call *call = task->owner;
+    if (task->replayed) {
+        reply_set_stored(call, task->replayed);
+    } else if (!task->composed) {
+        reply_set_problem(call, task->result.outcome, (struct str){0});
+        if (task->result.outcome == UNAVAILABLE) reply_header(call, "Retry-After", STR("1"));
+    }
+    reply_send(call);
+}
+
+void call_decide(struct call *call, void (*compose)(struct call *, const struct result *))
+{
+    call->compose = compose;
+    call->task.compose = compose_task;
+    call->task.done = task_done;
+    call->task.owner = call;
+    call->task.directory_version = call->signed_in ? call->directory_version : 0;
+    HAND_ON(call, engine_decide(call->api->engine, &call->task));
+}
+
+struct command *call_command(struct call *call, enum command_kind kind)
+{
+    struct command *command = &call->task.command;
+    command->kind = kind;
+    command->actor = call->actor;
+    command->organizing_allowed = call_may_organize(call);
+    return command;
+}
+
+bool call_may_organize(const struct call *call)
+{
+    return call->signed_in &&
+           (call->actor.role >= ROLE_ORGANIZER || call->api->settings.open_organizing);
+}
+
+bool call_manages(const struct call *call, const struct event *event)
+{
+    return call->signed_in && actor_manages(&call->actor, call_may_organize(call), event);
+}
+
+bool call_path_id(const struct call *call, size_t index, uint64_t *ret_id)
+{
+    assert(index < call->match.variable_count);
+    return str_to_u64(call->match.variables[index], ret_id) && *ret_id > 0 && *ret_id <= INT64_MAX;
+}
+
+bool call_path_reference(const struct call *call, size_t index, uint64_t *ret_id)
+{
+    assert(index < call->match.variable_count);
+    return reference_read(&call->api->settings.reference_key, call->match.variables[index], ret_id);
+}

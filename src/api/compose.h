@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compose.h -- the JSON of each thing that is shown. Nothing builds a tree. */
+#ifndef API_COMPOSE_H
+#define API_COMPOSE_H
+
+#include "api/call.h"
+#include "base/json.h"
+
+/* The reference of a booking as JSON. */
+void compose_reference(struct buf *out, const struct api *api, uint64_t booking_id);
+
+void compose_user(struct buf *out, const struct user *user);
+/* Somebody as an event's managers see him. */
+void compose_holder(struct buf *out, const struct user *user);
+void compose_event(struct buf *out, const struct event *event);
+void compose_status(struct buf *out, const struct event *event);
+/* 'booking' NULL: without what the payment made of it. */
+void compose_payment(struct buf *out, const struct api *api, const struct payment *payment,
+                     const struct booking *booking);
+
+/* Leaves the object open, for what a caller adds; close it with emit_close(out, '}'). */
+void compose_booking_open(struct buf *out, const struct api *api, const struct booking_view *booking,
+                          bool with_user);
+void compose_booking(struct buf *out, const struct api *api, const struct booking_view *booking,
+                     bool with_user);
+void compose_history(struct buf *out, const struct journal_list *journal, uint64_t owner_id);
+
+/* What a command's result shows of its booking. */
+struct booking_view booking_view_of(const struct result *result);
+
+/* The strong validator of an event's page: its version, and a hash of its counters. */
+#define ETAG_SIZE 48
+void compose_etag(char etag[ETAG_SIZE], const struct event *event);
+
+/* A list's envelope: opens {"data":[ ... and closes it with next_cursor and the Link header. 'cursor' is binary; empty
+ * where this was the last page. */
+void compose_list_open(struct buf *out);
+void compose_list_close(struct buf *out, struct call *call, struct str cursor);
+
+#endif

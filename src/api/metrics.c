@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/metrics.h"
+
+#include "engine/lane.h"
+
+static uint64_t read_count(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+    head(out, name, "counter", help);
+    buf_printf(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+static void gauge(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+    head(out, name, "gauge", help);
+    buf_printf(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+/* 'unit' is what 1 in the histogram means; 'labels' is empty or 'a="b",'. Bounds that hold nothing new are left
+ * out, but for the last: the sums up to a bound stay right. */
+static void histogram(struct buf *out, const char *name, const char *labels,
+                      const struct histogram *histogram, double unit)
+{
+    uint64_t total = 0;
+    for (int i = 0; i < HISTOGRAM_BUCKETS - 1; i++) {
+        uint64_t count = read_count(&histogram->counts[i]);
+        total += count;
+        if (count)
+            buf_printf(out, "%s_bucket{%sle=\"%.9g\"} %llu\n", name, labels,
+                       unit * (double)(UINT64_C(1) << i), (unsigned long long)total);
+    }
+    total += read_count(&histogram->counts[HISTOGRAM_BUCKETS - 1]);
+    buf_printf(out, "%s_bucket{%sle=\"+Inf\"} %llu\n", name, labels, (unsigned long long)total);
+    size_t length = strlen(labels);
+    struct str bare = {labels, length ? length - 1 : 0};
+    const char *open = length ? "{" : "", *close = length ? "}" : "";
+    buf_printf(out, "%s_sum%s%.*s%s %.9g\n", name, open, STR_FMT(bare), close,
+               unit * (double)read_count(&histogram->sum));
+    buf_printf(out, "%s_count%s%.*s%s %llu\n", name, open, STR_FMT(bare), close,
+               (unsigned long long)total);
+}
+
+static void route_labels(struct buf *out, size_t row)
+{
+    if (row < route_count)
+        buf_printf(out, "method=\"%s\",route=\"%s\",", http_method_name(routes[row].method), routes[row].path);
+    else
+        buf_printf(out, "method=\"\",route=\"\",");
+    buf_add_char(out, '\0');
+}
+
+static void write_requests(struct buf *out, const struct api *api)
+{
+    struct buf labels = {0};
+    head(out, "admit_http_requests_total", "counter", "Requests answered, by route and class of status.");
+    for (size_t row = 0; row <= route_count; row++) {
+        buf_clear(&labels);
+        route_labels(&labels, row);
+        for (int class = 1; class < 6; class ++) {
+            uint64_t count = read_count(&api->counts[row].statuses[class]);
+            if (count)
+                buf_printf(out, "admit_http_requests_total{%sstatus=\"%dxx\"} %llu\n", labels.data, class,
+                           (unsigned long long)count);
+        }
+    }
+    head(out, "admit_http_request_seconds", "histogram", "Time from a complete request to its answer.");
+    for (size_t row = 0; row <= route_count; row++) {
+        buf_clear(&labels);
+        route_labels(&labels, row);
+        bool used = false;
+        for (int class = 1; class < 6; class ++)
+            used |= read_count(&api->counts[row].statuses[class]) > 0;
+        if (used)
+            histogram(out, "admit_http_request_seconds", labels.data, &api->counts[row].time_us, 16e-6);
+    }
+    buf_free(&labels);
+}
+
+static void write_bookings(struct buf *out, const struct batch_counts *counts)
+{
+    head(out, "admit_bookings_total", "counter", "Booking and cancelling, by what became of it.");
+    static const char *const names[] = {"confirmed", "waiting", "promoted", "cancelled"};
+    const uint64_t values[] = {read_count(&counts->booked), read_count(&counts->waited),
+                               read_count(&counts->promoted), read_count(&counts->cancelled)};
+    for (size_t i = 0; i < 4; i++)
+        buf_printf(out, "admit_bookings_total{outcome=\"%s\"} %llu\n", names[i],
+                   (unsigned long long)values[i]);
+    for (int outcome = OUTCOME_GONE + 1; outcome < OUTCOME_COUNT; outcome++) {
+        uint64_t count = read_count(&counts->outcomes[outcome]);
+        if (count)
+            buf_printf(out, "admit_bookings_total{outcome=\"%s\"} %llu\n", outcome_texts[outcome].word,
+                       (unsigned long long)count);
+    }
+}
+
+static void write_batches(struct buf *out, const struct batch_counts *counts)
+{
+    head(out, "admit_batch_commands", "histogram", "Commands in one transaction.");
+    histogram(out, "admit_batch_commands", "", &counts->size, 1);
+    head(out, "admit_commit_seconds", "histogram", "Writing and committing one batch.");
+    histogram(out, "admit_commit_seconds", "", &counts->commit_us, 16e-6);
+    counter(out, "admit_batch_retries_total", "Batches tried again after a conflict.",
+            read_count(&counts->retries));
+    counter(out, "admit_batch_singles_total", "Commands tried one by one after their batch was refused.",
+            read_count(&counts->singles));
+    counter(out, "admit_batch_faults_total", "Batches that the store could not do.",
+            read_count(&counts->faults));
+    counter(out, "admit_replays_total", "Answers repeated for an Idempotency-Key.",
+            read_count(&counts->replays));
+}
+
+void metrics_write(struct buf *out, struct api *api)
+{
+    struct engine *engine = api->engine;
+    write_requests(out, api);
+    write_bookings(out, &engine->counts);
+    write_batches(out, &engine->counts);
+    head(out, "admit_queue_depth", "gauge", "Requests that wait for a thread.");
+    buf_printf(out, "admit_queue_depth{queue=\"lane\"} %zu\n", lane_waiting(engine->lane));
+    buf_printf(out, "admit_queue_depth{queue=\"readers\"} %zu\n", pool_waiting(engine->readers));
+    buf_printf(out, "admit_queue_depth{queue=\"hashers\"} %zu\n", pool_waiting(engine->hashers));
+    if (!api->server) return;
+    struct http_counts counts = http_server_counts(api->server);
+    gauge(out, "admit_http_connections", "Open connections.", counts.connections);
+    counter(out, "admit_http_accepted_total", "Connections accepted.", counts.accepted);
+    counter(out, "admit_http_refused_total", "Connections closed because there were too many.", counts.refused);
+    counter(out, "admit_http_timed_out_total", "Connections closed because a request took too long to arrive.",
+            counts.timed_out);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+
+#include "base/clock.h"
+
+static void comma(struct buf *out)
+{
+    if (out->len == 0) return;
+    char last = out->data[out->len - 1];
+    if (last != '{' && last != '[' && last != ':') buf_add_char(out, ',');
+}
+
+void emit_open(struct buf *out, char bracket)
+{
+    comma(out);
+    buf_add_char(out, bracket);
+}
+
+void emit_close(struct buf *out, char bracket)
+{
+    buf_add_char(out, bracket);
+}
+
+void emit_key(struct buf *out, const char *name)
+{
+    comma(out);
+    buf_add_char(out, '"');
+    buf_add_str(out, str_of(name));
+    buf_add(out, "\":", 2);
+}
+
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+static void escape_char(struct buf *out, char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    char text[6] = {'\\', c};
+    size_t len = 2;
+    switch (c) {
+    case '"':
+    case '\\': break;
+    case '\b': text[1] = 'b'; break;
+    case '\f': text[1] = 'f'; break;
+    case '\n': text[1] = 'n'; break;
+    case '\r': text[1] = 'r'; break;
+    case '\t': text[1] = 't'; break;
+    default:
+        memcpy(text, "\\u00", 4);
+        text[4] = hex[c >> 4 & 15];
+        text[5] = hex[c & 15];
+        len = 6;
+    }
+    buf_add(out, text, len);
+}
+
+void emit_escape(struct buf *out, struct str text)
+{
+    buf_reserve(out, text.len);
+    for (size_t at = 0; at < text.len;) {
+        size_t run = at;
+        while (run < text.len && is_plain(text.data[run]))
+            run++;
+        buf_add(out, text.data + at, run - at);
+        if (run < text.len) escape_char(out, text.data[run++]);
+        at = run;
+    }
+}
+
+void emit_str(struct buf *out, struct str value)
+{
+    comma(out);
+    buf_add_char(out, '"');
+    emit_escape(out, value);
+    buf_add_char(out, '"');
+}
+
+void emit_u64(struct buf *out, uint64_t value)
+{
+    comma(out);
+    buf_add_u64(out, value);
+}
+
+void emit_i64(struct buf *out, int64_t value)
+{
+    comma(out);
+    buf_add_i64(out, value);
+}
+
+void emit_bool(struct buf *out, bool value)
+{
+    comma(out);
+    buf_add_str(out, value ? STR("true") : STR("false"));
+}
+
+void emit_null(struct buf *out)
+{
+    comma(out);
+    buf_add_str(out, STR("null"));
+}
+
+void emit_time(struct buf *out, int64_t at)
+{
+    char text[TIME_TEXT_SIZE];
+    if (at)
+        emit_str(out, (struct str){text, time_format(at, text)});
+    else
+        emit_null(out);
+}
+
+void emit_str_or_null(struct buf *out, struct str value)
+{
+    if (value.len)
+        emit_str(out, value);
+    else
+        emit_null(out);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json.h -- writes JSON without building a tree (RFC 8259).
+ *
+ *     emit_open(out, '{');
+ *     emit_key(out, "id");  emit_u64(out, id);
+ *     emit_key(out, "name"); emit_str(out, name);
+ *     emit_close(out, '}');
+ *
+ * The writer puts the commas: a comma is due when the last byte written is neither '{', '['
+ * nor ':'. 'out' must therefore hold nothing but this document from 'start' on. */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/str.h"
+
+void emit_open(struct buf *out, char bracket);
+void emit_close(struct buf *out, char bracket);
+void emit_key(struct buf *out, const char *name); /* a constant of ours: not escaped */
+void emit_str(struct buf *out, struct str value); /* escapes; 'value' is valid UTF-8 */
+/* The inside of a string: no quotes, no comma. */
+void emit_escape(struct buf *out, struct str text);
+void emit_u64(struct buf *out, uint64_t value);
+void emit_i64(struct buf *out, int64_t value);
+void emit_bool(struct buf *out, bool value);
+void emit_null(struct buf *out);
+void emit_time(struct buf *out, int64_t at);              /* RFC 3339, null for 0 */
+void emit_str_or_null(struct buf *out, struct str value); /* null for an empty one */
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <time.h>
+
+/* The pthread calls below fail only when they are called wrongly. */
+static void must(int error)
+{
+    assert(error == 0);
+    (void)error;
+}
+
+void queue_init(struct queue *queue, size_t depth)
+{
+    assert(depth > 0);
+    *queue = (struct queue){.depth = depth};
+    pthread_condattr_t attributes;
+    must(pthread_mutex_init(&queue->mutex, NULL));
+    must(pthread_condattr_init(&attributes));
+    /* A wait must not grow or shrink when somebody sets the clock. */
+    must(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC));
+    must(pthread_cond_init(&queue->not_empty, &attributes));
+    must(pthread_condattr_destroy(&attributes));
+}
+
+void queue_destroy(struct queue *queue)
+{
+    assert(queue->list.count == 0 && queue->sleepers == 0);
+    must(pthread_cond_destroy(&queue->not_empty));
+    must(pthread_mutex_destroy(&queue->mutex));
+}
+
+bool queue_put(struct queue *queue, struct link *link)
+{
+    must(pthread_mutex_lock(&queue->mutex));
+    bool taken = !queue->closed && queue->list.count < queue->depth;
+    if (taken) list_push(&queue->list, link);
+    /* Under the lock: once it is open a taker may have the link and destroy the queue. */
+    if (taken && queue->sleepers) {
+        /* One signal for one sleeper: until it runs, more puts must not signal it again. */
+        queue->sleepers--;
+        queue->woken++;
+        must(pthread_cond_signal(&queue->not_empty));
+    }
+    must(pthread_mutex_unlock(&queue->mutex));
+    return taken;
+}
+
+static struct timespec deadline_in(int timeout_ms)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += timeout_ms / 1000;
+    at.tv_nsec += timeout_ms % 1000 * 1000000L;
+    if (at.tv_nsec >= 1000000000L) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000L;
+    }
+    return at;
+}
+
+/* With the lock held; returns when there is something, nothing will come, or time is over. */
+static void queue_wait(struct queue *queue, int timeout_ms)
+{
+    struct timespec deadline = {0};
+    if (timeout_ms > 0) deadline = deadline_in(timeout_ms);
+
+    int error = 0;
+    while (!queue->list.head && !queue->closed && error != ETIMEDOUT) {
+        queue->sleepers++;
+        if (timeout_ms < 0)
+            error = pthread_cond_wait(&queue->not_empty, &queue->mutex);
+        else
+            error = pthread_cond_timedwait(&queue->not_empty, &queue->mutex, &deadline);
+        assert(error == 0 || error == ETIMEDOUT);
+        if (queue->woken)
+            queue->woken--;
+        else
+            queue->sleepers--;
+    }
+}
+
+static void list_move_all(struct list *to, struct list *from)
+{
+    if (!from->head) return;
+    if (to->tail)
+        to->tail->next = from->head;
+    else
+        to->head = from->head;
+    to->tail = from->tail;
+    to->count += from->count;
+    *from = (struct list){0};
+}
+
+bool queue_take(struct queue *queue, struct list *list, size_t most, int timeout_ms)
+{
+    must(pthread_mutex_lock(&queue->mutex));
+    if (!queue->list.head && !queue->closed && timeout_ms != 0) queue_wait(queue, timeout_ms);
+    bool more = queue->list.head || !queue->closed;
+    if (most >= queue->list.count)
+        list_move_all(list, &queue->list);
+    else
+        while (most--)
+            list_push(list, list_pop(&queue->list));
+    must(pthread_mutex_unlock(&queue->mutex));
+    return more;
+}
+
+void queue_close(struct queue *queue)
+{
+    must(pthread_mutex_lock(&queue->mutex));
+    queue->closed = true;
+    must(pthread_cond_broadcast(&queue->not_empty));
+    must(pthread_mutex_unlock(&queue->mutex));
+}
+
+size_t queue_count(struct queue *queue)
+{
+    must(pthread_mutex_lock(&queue->mutex));
+    size_t count = queue->list.count;
+    must(pthread_mutex_unlock(&queue->mutex));
+    return count;
+}

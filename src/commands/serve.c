@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admit serve: reads the settings, starts engine and server, waits for a signal, and ends both in
+ * the order in which nothing that was accepted is lost. */
+#include "commands/commands.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "http/server.h"
+
+enum {
+    BODY_MAX = 64 * 1024,
+    HEADERS_MAX = 16 * 1024,
+    IDLE_TIMEOUT_S = 60,
+    REQUEST_TIMEOUT_S = 20,
+    CONNECTIONS_MAX = 20000,
+    DRAIN_MS = 10000,
+    SECRET_BYTES = 32,
+};
+
+static const char usage[] = "admit serve [settings]";
+
+/* What is made at the first start and kept in the store's settings. */
+struct kept {
+    struct arena *arena;
+    const char *given_secret;
+    struct str jwt_secret;
+    struct reference_key reference_key;
+};
+
+static const char *kept_hex(struct store *store, struct kept *kept, const char *name, size_t bytes,
+                            struct str *ret_value)
+{
+    unsigned char random[SECRET_BYTES];
+    char hex[2 * SECRET_BYTES + 1];
+    randombytes_buf(random, bytes);
+    sodium_bin2hex(hex, sizeof(hex), random, bytes);
+    enum store_status status = store_setting(store, name, str_of(hex), kept->arena, ret_value);
+    sodium_memzero(random, sizeof(random));
+    sodium_memzero(hex, sizeof(hex));
+    return status == STORE_OK ? NULL : store_error(store);
+}
+
+static const char *settings_made(struct store *writer, void *data)
+{
+    struct kept *kept = data;
+    struct str key;
+    const char *error = kept_hex(writer, kept, "reference_key", REFERENCE_KEY_SIZE, &key);
+    if (error) return error;
+    size_t length;
+    if (sodium_hex2bin(kept->reference_key.bytes, REFERENCE_KEY_SIZE, key.data, key.len, NULL, &length, NULL) != 0 ||
+        length != REFERENCE_KEY_SIZE)
+        return "the setting reference_key in the store is damaged: restore the store from a backup";
+    if (kept->given_secret) {
+        kept->jwt_secret = str_of(kept->given_secret);
+        return NULL;
+    }
+    return kept_hex(writer, kept, "jwt_secret", SECRET_BYTES, &kept->jwt_secret);
+}
+
+/* Each connection is a descriptor: as many as the system lets us have. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            log_warn("the limit of open files could not be raised", LOG_STR("error", str_of(strerror(errno))));
+    }
+}
+
+static size_t processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (size_t)count : 1;
+}
+
+/* Greets who starts it by hand; the log has it for machines. */
+static void greet(const struct options *options, uint16_t port)
+{
+    char address[300];
+    snprintf(address, sizeof(address), "http%s://%s:%u", options->tls_cert ? "s" : "",
+             strcmp(options->host, "127.0.0.1") == 0 ? "localhost" : options->host, port);
+    const char *url = options->public_url ? options->public_url : address;
+    log_info("listening", LOG_STR("address", str_of(options->host)), LOG_NUM("port", port),
+             LOG_STR("database", str_starts(str_of(options->database_url), STR("sqlite:"))
+                                     ? str_of(options->database_url) : STR("(see DATABASE_URL)")));
+    if (!isatty(STDOUT_FILENO) && !getenv("ADMIT_GREET")) return;
+    printf("\nadmit sells tickets at %s -- try it at %s/docs, or paste:\n\n"
+           "curl %s/v1/users --json '{\"email\":\"me@example.org\",\"name\":\"Me\",\"password\":\"correct horse\"}'\n"
+           "TOKEN=$(curl -s %s/v1/sessions --json '{\"login\":\"me@example.org\",\"password\":\"correct horse\"}' | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')\n"
+           "curl %s/v1/events -H \"Authorization: Bearer $TOKEN\" --json '{\"name\":\"Concert\",\"capacity\":100}'\n\n",
+           url, url, url, url, url);
+    fflush(stdout);
+}
+
+static void wait_for_end(const sigset_t *signals)
+{
+    for (;;) {
+        int number;
+        if (sigwait(signals, &number) != 0) continue;
+        if (number != SIGHUP) {
+            log_info("stopping", LOG_STR("signal", number == SIGINT ? STR("INT") : STR("TERM")));
+            return;
+        }
+        log_reopen();
+        log_info("log reopened");
+    }
+}
+
+static struct http_server *start_server(const struct options *options, struct api *api, unsigned loops,
+                                        struct arena *arena, const char **ret_error)
+{
+    struct http_settings settings = {
+        .host = options->host,
+        .port = (uint16_t)options->port,
+        .loops = loops,
+        .max_body = BODY_MAX,
+        .max_headers = HEADERS_MAX,
+        .idle_timeout_s = IDLE_TIMEOUT_S,
+        .request_timeout_s = REQUEST_TIMEOUT_S,
+        .connections_max = CONNECTIONS_MAX,
+        .tls_cert = options->tls_cert,
+        .tls_key = options->tls_key,
+        .handler = api_handle,
+        .error_body = api_error_body,
+        .data = api,
+    };
+    return http_server_start(&settings, arena, ret_error);
+}
+
+/* Engine and server, until a signal ends them. Returns the exit status. */
+static int run(const struct options *options, struct arena *arena, const sigset_t *signals)
+{
+    size_t cores = processors();
+    unsigned loops = options->http_loops ? (unsigned)options->http_loops : cores > 3 ? (unsigned)cores / 2 : 1;
+    struct kept kept = {.arena = arena, .given_secret = options->jwt_secret};
+    struct engine_settings engine_settings = {
+        .database_url = options->database_url,
+        .readers = options->readers ? (size_t)options->readers : cores < 2 ? 2 : cores,
+        .hashers = options->hashers ? (size_t)options->hashers : cores < 4 ? 1 : cores / 4,
+        .queue_depth = (size_t)options->queue_depth,
+        .keep_cancelled_ms = options->keep_cancelled_ms,
+    };
+    const char *error;
+    struct engine *engine = engine_start(&engine_settings, settings_made, &kept, arena, &error);
+    if (!engine) return command_fail("%s", error);
+    struct api_settings api_settings = {
+        .engine = engine,
+        .jwt_secret = kept.jwt_secret,
+        .reference_key = kept.reference_key,
+        .token_ttl_s = options->token_ttl_s,
+        .rate_limit = options->rate_limit,
+        .open_organizing = options->open_organizing,
+        .cors_origins = options->cors_origins,
+        .trust_proxy = options->trust_proxy,
+        .metrics_token = options->metrics_token,
+        .loops = loops,
+    };
+    struct api *api = api_new(&api_settings);
+    struct http_server *server = start_server(options, api, loops, arena, &error);
+    int status = 0;
+    if (server) {
+        api_set_server(api, server);
+        greet(options, http_server_port(server));
+        wait_for_end(signals);
+        /* The server first: it answers what is under way, for which the engine must still run. */
+        size_t cut_off = http_server_stop(server, DRAIN_MS);
+        if (cut_off) log_warn("requests were cut off", LOG_NUM("count", cut_off));
+    } else {
+        status = command_fail("%s", error);
+    }
+    engine_stop(engine);
+    api_free(api);
+    return status;
+}
+
+int command_serve(int argc, char **argv)
+{
+    if (command_wants_help(argc, argv)) {
+        printf("usage: %s\n\nServes the box office over HTTP. Each setting is a flag, an environment variable, or a line\n"
+               "in '.env' in the working directory; the first of these wins.\n\n", usage);
+        options_help(OPTIONS_STORE | OPTIONS_LOG | OPTIONS_SERVE);
+        return 0;
+    }
+    struct arena arena = {0};
+    struct options options;
+    if (!command_options(&options, OPTIONS_STORE | OPTIONS_LOG | OPTIONS_SERVE, argc, argv, 0, usage, &arena)) {
+        arena_free(&arena);
+        return 1;
+    }
+    /* Before any thread: they all inherit it, and only sigwait() takes these signals. */
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+
+    enum log_format format = options.log_format >= 0 ? (enum log_format)options.log_format
+                             : isatty(STDERR_FILENO) ? LOG_TEXT
+                                                     : LOG_JSON;
+    int status = 1;
+    if (log_start(options.log_level, format, options.log_file)) {
+        raise_descriptor_limit();
+        status = run(&options, &arena, &signals);
+        log_info("stopped");
+        log_stop();
+    } else {
+        command_fail("LOG_FILE is \"%s\": %s", options.log_file, strerror(errno));
+    }
+    arena_free(&arena);
+    return status;
+}

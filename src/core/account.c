@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accounts: an e-mail address and a user name belong to one person each, in whatever case they
+ * are typed. Passwords come as hashes. */
+#include <assert.h>
+
+#include "base/text.h"
+#include "core/parts.h"
+
+static struct login_entry *login_of(struct working_set *set, bool is_email, struct str text)
+{
+    return text.len ? working_set_login(set, is_email, text_fold(set->arena, text)) : NULL;
+}
+
+/* True when 'user_id' may have them; a login that is not given is no obstacle. */
+static bool logins_are_free(const struct login_entry *email, const struct login_entry *username,
+                            uint64_t user_id, struct result *result)
+{
+    if (email && email->user_id && email->user_id != user_id)
+        result->outcome = EMAIL_TAKEN;
+    else if (username && username->user_id && username->user_id != user_id)
+        result->outcome = USERNAME_TAKEN;
+    else
+        return true;
+    return false;
+}
+
+/* What the next command of this batch finds under the old and the new logins. */
+static void logins_move(struct working_set *set, const struct user *before,
+                        const struct user *after)
+{
+    for (int is_email = 0; is_email < 2; is_email++) {
+        struct login_entry *old = login_of(set, is_email, is_email ? before->email : before->username);
+        struct login_entry *new = login_of(set, is_email, is_email ? after->email : after->username);
+        if (old) old->user_id = 0;
+        if (new) new->user_id = after->id;
+    }
+}
+
+void decide_register(struct working_set *set, const struct command *command,
+                     struct result *result)
+{
+    const struct user *wanted = &command->user.user;
+    if (!logins_are_free(login_of(set, true, wanted->email), login_of(set, false, wanted->username),
+                         0, result))
+        return;
+    struct user_entry *entry = ARENA_NEW(set->arena, struct user_entry);
+    *entry = (struct user_entry){.loaded = true, .found = true, .row = *wanted};
+    entry->id = entry->row.id = working_set_id(set, SEQUENCE_USER);
+    entry->row.created_at = set->now;
+    logins_move(set, &(struct user){0}, &entry->row);
+    working_set_change(set, CHANGE_USER_INSERT)->user = &entry->row;
+    result->outcome = OUTCOME_CREATED;
+    result->user = &entry->row;
+}
+
+/* The user a command is about; NULL after a refusal. */
+static struct user_entry *user_of(struct working_set *set, const struct command *command,
+                                  struct result *result)
+{
+    struct user_entry *entry = working_set_user(set, command->user.user.id);
+    assert(entry);
+    if (entry->found && !entry->row.erased_at) return entry;
+    result->outcome = NO_SUCH_USER;
+    return NULL;
+}
+
+static void revoke(struct working_set *set, const struct command *command, uint64_t user_id)
+{
+    /* The token that asks for it may have been issued a moment ahead of this clock. */
+    int64_t at = command->actor.id == user_id && command->actor.token_at > set->now
+                     ? command->actor.token_at
+                     : set->now;
+    struct change *change = working_set_change(set, CHANGE_REVOKE);
+    change->revoke.user_id = user_id;
+    change->revoke.at = at;
+}
+
+void decide_update_user(struct working_set *set, const struct command *command,
+                        struct result *result)
+{
+    unsigned fields = command->user.fields;
+    const struct user *to = &command->user.user;
+    struct user_entry *entry = user_of(set, command, result);
+    if (!entry) return;
+    const struct login_entry *email = fields & FIELD_EMAIL ? login_of(set, true, to->email) : NULL;
+    const struct login_entry *username =
+        fields & FIELD_USERNAME ? login_of(set, false, to->username) : NULL;
+    if (!logins_are_free(email, username, entry->id, result)) return;
+
+    struct user before = entry->row;
+    if (fields & FIELD_NAME) entry->row.name = to->name;
+    if (fields & FIELD_EMAIL) entry->row.email = to->email;
+    if (fields & FIELD_USERNAME) entry->row.username = to->username;
+    if (fields & FIELD_PASSWORD) {
+        entry->row.password_hash = to->password_hash;
+        revoke(set, command, entry->id);
+    }
+    logins_move(set, &before, &entry->row);
+    working_set_change(set, CHANGE_USER_UPDATE)->user = &entry->row;
+    result->outcome = OUTCOME_OK;
+    result->user = &entry->row;
+}
+
+void decide_set_role(struct working_set *set, const struct command *command,
+                     struct result *result)
+{
+    if (command->actor.id != 0 && command->actor.role != ROLE_ADMIN) {
+        result->outcome = FORBIDDEN;
+        return;
+    }
+    struct user_entry *entry = user_of(set, command, result);
+    if (!entry) return;
+    entry->row.role = command->user.user.role;
+    working_set_change(set, CHANGE_USER_UPDATE)->user = &entry->row;
+    result->outcome = OUTCOME_OK;
+    result->user = &entry->row;
+}
+
+void decide_sign_out(struct working_set *set, const struct command *command,
+                     struct result *result)
+{
+    revoke(set, command, command->user.user.id);
+    result->outcome = OUTCOME_GONE;
+}
+
+void decide_erase_user(struct working_set *set, const struct command *command,
+                       struct result *result)
+{
+    struct user_entry *entry = user_of(set, command, result);
+    if (!entry) return;
+    const struct user_bookings_entry *all = map_get(&set->user_bookings, entry->id, 0);
+    for (size_t i = 0; i < all->count; i++) {
+        struct booking_entry *booking = working_set_booking(set, all->booking_ids[i]);
+        if (!booking_is_active(booking->row.status)) continue;
+        struct type_entry *type = working_set_type(set, booking->row.ticket_type_id);
+        booking_end(set, type, booking, entry->id, "user_erased");
+        result->promoted += waiting_serve(set, type);
+    }
+    struct user before = entry->row;
+    entry->row = (struct user){
+        .id = before.id,
+        .role = ROLE_USER,
+        .created_at = before.created_at,
+        .erased_at = set->now,
+    };
+    logins_move(set, &before, &entry->row);
+    working_set_change(set, CHANGE_USER_UPDATE)->user = &entry->row;
+    revoke(set, command, entry->id);
+    result->outcome = OUTCOME_GONE;
+    result->user = &entry->row;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine.h -- the threads behind the HTTP loops, put together: lane, readers, hashers, and what they
+ * keep in memory. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "engine/batch.h"
+#include "engine/directory.h"
+#include "engine/pool.h"
+#include "engine/snapshot.h"
+
+struct engine_settings {
+    const char *database_url;
+    size_t readers, hashers, queue_depth;
+    int64_t keep_cancelled_ms;
+};
+
+struct engine {
+    struct lane *lane;
+    struct pool *readers, *hashers;
+    struct directory *directory;
+    struct snapshots *snapshots;
+    struct batch_counts counts;
+    struct retention *retention;
+};
+
+/* Opens the store (bringing its schema up to date) and starts the threads. 'settings_made' is called
+ * with the writer before that, to get or make what is kept in the store's settings; it returns NULL or what is
+ * wrong. On failure NULL and a sentence in *ret_error. */
+struct engine *engine_start(const struct engine_settings *settings,
+                            const char *(*settings_made)(struct store *writer, void *data), void *data,
+                            struct arena *arena, const char **ret_error);
+
+/* Each returns false when the queue is full: answer 503 at once. */
+bool engine_decide(struct engine *engine, struct task *task);
+bool engine_read(struct engine *engine, struct job *job);
+bool engine_hash(struct engine *engine, struct job *job);
+
+/* Does everything that is queued and ends. Jobs may hand on to later stages until then: hashers
+ * and readers end before the lane. */
+void engine_stop(struct engine *engine);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/lane.h"
+
+#include <stdlib.h>
+
+#include "base/queue.h"
+
+struct lane {
+    pthread_t thread;
+    struct queue queue;
+    struct batcher batcher;
+};
+
+/* The longest run from the head of 'pending' that may be one batch. */
+static size_t lane_gather(struct list *pending, struct task *tasks[BATCH_MAX])
+{
+    size_t count = 0;
+    while (count < BATCH_MAX && pending->head) {
+        struct task *task = LINK_OWNER(pending->head, struct task, link);
+        bool alone = command_is_alone(&task->command);
+        if (alone && count > 0) break;
+        list_pop(pending);
+        tasks[count++] = task;
+        if (alone) break;
+    }
+    return count;
+}
+
+static void *lane_run(void *data)
+{
+    struct lane *lane = data;
+    struct task *tasks[BATCH_MAX];
+    struct list pending = {0};
+    for (;;) {
+        /* Who has to be decided again comes first, and then nobody waits for more. */
+        if (!pending.head && !queue_take(&lane->queue, &pending, BATCH_MAX, -1)) break;
+        if (!pending.head) continue;
+        struct list again = {0};
+        size_t count = lane_gather(&pending, tasks);
+        batch_run(&lane->batcher, tasks, count, &again);
+        while (pending.head)
+            list_push(&again, list_pop(&pending));
+        pending = again;
+        store_tidy(lane->batcher.store);
+    }
+    return NULL;
+}
+
+struct lane *lane_start(const struct batcher *batcher, size_t depth)
+{
+    struct lane *lane = calloc(1, sizeof(*lane));
+    if (!lane) abort();
+    lane->batcher = *batcher;
+    queue_init(&lane->queue, depth);
+    if (pthread_create(&lane->thread, NULL, lane_run, lane) != 0) abort();
+    pthread_setname_np(lane->thread, "lane");
+    return lane;
+}
+
+bool lane_put(struct lane *lane, struct task *task)
+{
+    return queue_put(&lane->queue, &task->link);
+}
+
+size_t lane_waiting(struct lane *lane)
+{
+    return queue_count(&lane->queue);
+}
+
+void lane_stop(struct lane *lane)
+{
+    if (!lane) return;
+    queue_close(&lane->queue);
+    pthread_join(lane->thread, NULL);
+    queue_destroy(&lane->queue);
+    store_close(lane->batcher.store);
+    batcher_free(&lane->batcher);
+    free(lane);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/pool.h"
+
+#include <stdlib.h>
+
+#include "store/store.h"
+
+struct worker {
+    pthread_t thread;
+    struct pool *pool;
+    struct store *store;
+};
+
+struct pool {
+    struct queue queue;
+    size_t count;
+    struct worker workers[];
+};
+
+static void *worker_run(void *data)
+{
+    struct worker *worker = data;
+    struct list list = {0};
+    /* One at a time: a job is long against the cost of taking it, and others wait. */
+    while (queue_take(&worker->pool->queue, &list, 1, -1)) {
+        struct link *link = list_pop(&list);
+        if (!link) continue;
+        struct job *job = LINK_OWNER(link, struct job, link);
+        job->run(job, worker->store);
+    }
+    return NULL;
+}
+
+struct pool *pool_start(const char *name, size_t threads, struct store **stores, size_t depth)
+{
+    struct pool *pool = calloc(1, sizeof(*pool) + threads * sizeof(pool->workers[0]));
+    if (!pool) abort();
+    queue_init(&pool->queue, depth);
+    pool->count = threads;
+    for (size_t i = 0; i < threads; i++) {
+        struct worker *worker = &pool->workers[i];
+        *worker = (struct worker){.pool = pool, .store = stores ? stores[i] : NULL};
+        if (pthread_create(&worker->thread, NULL, worker_run, worker) != 0) abort();
+        pthread_setname_np(worker->thread, name);
+    }
+    return pool;
+}
+
+bool pool_put(struct pool *pool, struct job *job)
+{
+    return queue_put(&pool->queue, &job->link);
+}
+
+size_t pool_waiting(struct pool *pool)
+{
+    return queue_count(&pool->queue);
+}
+
+void pool_stop(struct pool *pool)
+{
+    if (!pool) return;
+    queue_close(&pool->queue);
+    for (size_t i = 0; i < pool->count; i++) {
+        pthread_join(pool->workers[i].thread, NULL);
+        store_close(pool->workers[i].store);
+    }
+    queue_destroy(&pool->queue);
+    free(pool);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pool.h -- threads that take jobs from one bounded queue: the readers, each with a store
+ * connection of its own, and the hashers. */
+#ifndef ENGINE_POOL_H
+#define ENGINE_POOL_H
+
+#include <stdbool.h>
+#include "base/queue.h"
+
+struct store;
+
+struct job {
+    struct link link;
+    /* On a thread of the pool. 'store' is the thread's own, NULL in a pool without stores. */
+    void (*run)(struct job *job, struct store *store);
+};
+
+struct pool;
+
+/* Takes ownership of the 'threads' stores; 'stores' may be NULL. 'name' is that of the threads. */
+struct pool *pool_start(const char *name, size_t threads, struct store **stores, size_t depth);
+
+/* False when the queue is full. */
+bool pool_put(struct pool *pool, struct job *job);
+
+size_t pool_waiting(struct pool *pool);
+
+/* Does what is queued, then ends the threads and closes the stores. NULL is fine. */
+void pool_stop(struct pool *pool);
+
+#endif

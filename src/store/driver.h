@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* driver.h -- what a database must be able to do. Included by src/store only; each function is that
+ * of store.h with the same name. */
+#ifndef STORE_DRIVER_H
+#define STORE_DRIVER_H
+
+#include "store/store.h"
+
+struct store_driver {
+    const char *scheme; /* "sqlite" for URLs that begin with "sqlite:" */
+    struct store *(*open)(const char *rest, enum store_mode mode, bool migrate,
+                          struct arena *arena, const char **ret_error);
+    void (*close)(struct store *);
+    const char *(*error)(const struct store *);
+
+    enum store_status (*load)(struct store *, struct working_set *);
+    enum store_status (*commit)(struct store *, struct working_set *);
+    void (*abandon)(struct store *);
+    enum store_status (*was_committed)(struct store *, bool *);
+    enum store_status (*setting)(struct store *, const char *, struct str, struct arena *,
+                                 struct str *);
+    void (*tidy)(struct store *); /* may be NULL */
+
+    enum store_status (*ping)(struct store *);
+    enum store_status (*find_event)(struct store *, uint64_t, struct arena *, struct event **);
+    enum store_status (*search_events)(struct store *, const struct event_query *, struct arena *,
+                                       struct event_list *);
+    enum store_status (*find_booking)(struct store *, uint64_t, struct arena *,
+                                      struct booking_view **);
+    enum store_status (*list_bookings)(struct store *, const struct booking_query *,
+                                       struct arena *, struct booking_list *);
+    enum store_status (*list_tickets)(struct store *, uint64_t, uint32_t, size_t, struct arena *,
+                                      struct ticket_list *);
+    enum store_status (*booking_history)(struct store *, uint64_t, struct arena *,
+                                         struct journal_list *);
+    enum store_status (*booking_payments)(struct store *, uint64_t, struct arena *,
+                                          struct payment_list *);
+    enum store_status (*find_user)(struct store *, uint64_t, struct str, struct str,
+                                   struct arena *, struct user **);
+    enum store_status (*list_users)(struct store *, const struct user_query *, struct arena *,
+                                    struct user_list *);
+    enum store_status (*load_directory)(struct store *, struct arena *, struct directory_rows *);
+    enum store_status (*backup)(struct store *, const char *, struct arena *, const char **);
+    enum store_status (*check)(struct store *, struct check_figures *,
+                               void (*)(const char *, void *), void *);
+};
+
+struct store {
+    const struct store_driver *driver; /* first in every driver's own struct */
+};
+
+extern const struct store_driver sqlite_driver;
+extern const struct store_driver memory_driver;
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a batch decided, written. */
+#include <assert.h>
+
+#include "base/clock.h"
+#include "store/sqlite_internal.h"
+
+enum {
+    /* The most words of a text that can be searched for: all of the longest description. */
+    EVENT_WORDS_MAX = DESCRIPTION_MAX_CHARACTERS / 2 + 1,
+    USER_WORDS_MAX = 256,
+};
+
+/* What should have changed one row and did not was decided from rows that are not there. */
+static void one_row(struct sqlite_store *store, int changed, const char *text)
+{
+    if (changed != 1) sqlite_refuse(store, text);
+}
+
+/* ---- selling ---- */
+
+static void write_booking(struct sqlite_store *store, enum change_kind kind,
+                          const struct booking *booking)
+{
+    switch (kind) {
+    case CHANGE_BOOKING_INSERT:
+        RUN(store, BOOKING_INSERT, NUM(booking->id), NUM(booking->user_id), NUM(booking->event_id),
+            NUM(booking->ticket_type_id), NUM(booking->quantity), NUM(booking->status),
+            NUM(booking->unit_price), NUM(booking->paid), NUM(booking->created_at),
+            NUM(booking->updated_at), NUM(booking->expires_at));
+        break;
+    case CHANGE_BOOKING_UPDATE:
+        one_row(store,
+                RUN(store, BOOKING_UPDATE, NUM(booking->id), NUM(booking->quantity),
+                    NUM(booking->status), NUM(booking->paid), NUM(booking->updated_at),
+                    NUM(booking->expires_at)),
+                "a booking to be changed is not there");
+        break;
+    default:
+        one_row(store, RUN(store, BOOKING_DELETE, NUM(booking->id)),
+                "a booking to be removed is not there");
+    }
+}
+
+static void write_tickets(struct sqlite_store *store, const struct change *change)
+{
+    uint64_t event_id = change->tickets.event_id, booking_id = change->tickets.booking_id;
+    uint32_t number = change->tickets.number;
+    bool is_booked = change->tickets.is_booked;
+    switch (change->kind) {
+    case CHANGE_TICKETS_NEW:
+        for (uint32_t i = 0; i < change->tickets.count; i++)
+            RUN(store, TICKET_INSERT, NUM(event_id), NUM(number + i), NUM(booking_id),
+                NUM(is_booked));
+        break;
+    case CHANGE_TICKET_GIVE:
+        one_row(store,
+                RUN(store, TICKET_GIVE, NUM(event_id), NUM(number), NUM(booking_id),
+                    NUM(is_booked)),
+                "a ticket to be given again was not returned");
+        break;
+    default:
+        one_row(store, RUN(store, TICKET_RETURN, NUM(event_id), NUM(number), NUM(booking_id)),
+                "a ticket to be returned is not the booking's");
+    }
+}
+
+static void write_journal(struct sqlite_store *store, const struct journal_entry *entry)
+{
+    RUN(store, JOURNAL_INSERT, NUM(entry->booking_id), NUM(store->journal_next++),
+        NUM(entry->event_id), NUM(entry->ticket_type_id), NUM(entry->from), NUM(entry->to),
+        NUM(entry->quantity), NUM(entry->actor_id), NUM(entry->at), TEXT(str_of(entry->reason)));
+}
+
+static void write_payment(struct sqlite_store *store, const struct payment *payment)
+{
+    RUN(store, PAYMENT_INSERT, NUM(payment->id), NUM(payment->booking_id), NUM(payment->actor_id),
+        NUM(payment->amount), TEXT(str_of(payment->currency)), NUM(payment->method),
+        TEXT(payment->note), NUM(payment->created_at));
+}
+
+/* ---- events ---- */
+
+static void write_event_words(struct sqlite_store *store, const struct event *event,
+                              struct arena *arena)
+{
+    const struct {
+        struct str text;
+        int field; /* a bit of event_words.fields */
+    } texts[] = {{event->name, 1}, {event->venue, 2}, {event->description, 4}};
+    RUN(store, EVENT_WORDS_DELETE, NUM(event->id));
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct words words = text_words(arena, texts[i].text, EVENT_WORDS_MAX);
+        for (size_t j = 0; j < words.count; j++)
+            RUN(store, EVENT_WORD, NUM(event->id), TEXT(words.items[j]), NUM(texts[i].field));
+    }
+}
+
+static void write_event_row(struct sqlite_store *store, enum sqlite_statement which,
+                            const struct event *event, struct arena *arena)
+{
+    const struct sqlite_value values[] = {
+        NUM(event->id),
+        NUM(event->organizer_id),
+        NUM(event->status),
+        NUM(event->starts_at),
+        NUM(event->ends_at),
+        sqlite_num_or_nil(event->starts_at != 0, zone_day(event->timezone, event->starts_at)),
+        NUM(event->max_per_user),
+        NUM(event->version),
+        NUM(event->created_at),
+        NUM(event->updated_at),
+        TEXT(str_of(event->currency)),
+        TEXT(event->timezone),
+        TEXT(event->name),
+        TEXT(text_fold(arena, event->name)),
+        TEXT(event->venue),
+        TEXT(event->description),
+    };
+    one_row(store, sqlite_run(store, which, values, sizeof(values) / sizeof(values[0])),
+            "an event to be changed is not there");
+    write_event_words(store, event, arena);
+}
+
+static void insert_type(struct sqlite_store *store, const struct ticket_type *type)
+{
+    RUN(store, TYPE_INSERT, NUM(type->id), NUM(type->event_id), TEXT(type->name),
+        NUM(type->capacity), NUM(type->booked), NUM(type->held), NUM(type->waiting),
+        NUM(type->wanted), NUM(type->price), NUM(type->max_per_booking), NUM(type->sales_start),
+        NUM(type->sales_end));
+}
+
+static void update_type(struct sqlite_store *store, const struct ticket_type *type)
+{
+    one_row(store,
+            RUN(store, TYPE_UPDATE, NUM(type->id), TEXT(type->name), NUM(type->price),
+                NUM(type->max_per_booking), NUM(type->sales_start), NUM(type->sales_end)),
+            "a ticket type to be changed is not there");
+}
+
+static void insert_event(struct sqlite_store *store, const struct event *event,
+                         struct arena *arena)
+{
+    write_event_row(store, STATEMENT_EVENT_INSERT, event, arena);
+    RUN(store, COUNTERS_INSERT, NUM(event->id), NUM(event->next_number), NUM(event->ever_booked));
+    for (size_t i = 0; i < event->type_count; i++)
+        insert_type(store, &event->types[i]);
+}
+
+static void delete_event(struct sqlite_store *store, uint64_t event_id)
+{
+    RUN(store, EVENT_WORDS_DELETE, NUM(event_id));
+    RUN(store, TYPES_DELETE, NUM(event_id));
+    RUN(store, COUNTERS_DELETE, NUM(event_id));
+    RUN(store, HOLDERS_DELETE, NUM(event_id));
+    one_row(store, RUN(store, EVENT_DELETE, NUM(event_id)), "an event to be removed is not there");
+}
+
+/* An event may have a million bookings: they never come into this program's memory. */
+static void cancel_event(struct sqlite_store *store, const struct change *change)
+{
+    uint64_t event_id = change->cancel.event_id;
+    int journaled = RUN(store, CANCEL_JOURNAL, NUM(event_id), NUM(change->cancel.actor_id),
+                        NUM(change->cancel.at), NUM(store->journal_next));
+    store->journal_next += (uint64_t)journaled;
+    RUN(store, CANCEL_TICKETS, NUM(event_id));
+    if (change->cancel.remove)
+        RUN(store, REMOVE_BOOKINGS, NUM(event_id));
+    else
+        RUN(store, CANCEL_BOOKINGS, NUM(event_id), NUM(change->cancel.at));
+    RUN(store, HOLDERS_DELETE, NUM(event_id));
+}
+
+static void rebuild_holders(struct sqlite_store *store, uint64_t event_id)
+{
+    RUN(store, HOLDERS_DELETE, NUM(event_id));
+    RUN(store, HOLDERS_FILL, NUM(event_id));
+}
+
+/* ---- people ---- */
+
+static void write_user_words(struct sqlite_store *store, const struct user *user,
+                             struct arena *arena)
+{
+    const struct str texts[] = {user->name, user->email, user->username};
+    RUN(store, USER_WORDS_DELETE, NUM(user->id));
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct words words = text_words(arena, texts[i], USER_WORDS_MAX);
+        for (size_t j = 0; j < words.count; j++)
+            RUN(store, USER_WORD, NUM(user->id), TEXT(words.items[j]));
+    }
+}
+
+static void write_user(struct sqlite_store *store, enum sqlite_statement which,
+                       const struct user *user, struct arena *arena)
+{
+    const struct sqlite_value values[] = {
+        NUM(user->id),
+        sqlite_text_or_nil(user->email),
+        sqlite_text_or_nil(text_fold(arena, user->email)),
+        sqlite_text_or_nil(user->username),
+        sqlite_text_or_nil(text_fold(arena, user->username)),
+        TEXT(user->name),
+        TEXT(user->password_hash),
+        NUM(user->role),
+        NUM(user->created_at),
+        NUM(user->erased_at),
+    };
+    one_row(store, sqlite_run(store, which, values, sizeof(values) / sizeof(values[0])),
+            "a user to be changed is not there");
+    write_user_words(store, user, arena);
+}
+
+/* ---- the rest ---- */
+
+static void write_replay(struct sqlite_store *store, const struct change *change)
+{
+    const struct replay_key *key = change->replay.key;
+    const struct replay_answer *answer = change->replay.answer;
+    int64_t hour = answer->at / HOUR_MS;
+    RUN(store, REPLAY_INSERT, NUM(hour), NUM(key->user_id),
+        BLOB(((struct str){(const char *)key->key, sizeof(key->key)})),
+        BLOB(((struct str){(const char *)answer->request, sizeof(answer->request)})),
+        NUM(answer->status), NUM(answer->at), BLOB(answer->body));
+    sqlite_add_hour(store, hour);
+}
+
+static void prune(struct sqlite_store *store, const struct change *change)
+{
+    uint32_t most = change->prune.most;
+    if (change->prune.cancelled_before)
+        RUN(store, PRUNE_BOOKINGS, NUM(change->prune.cancelled_before), NUM(most));
+    RUN(store, PRUNE_REPLAYS, NUM(change->prune.replays_before / HOUR_MS), NUM(most));
+    RUN(store, PRUNE_REVOCATIONS, NUM(change->prune.revocations_before), NUM(most));
+}
+
+static void write_change(struct sqlite_store *store, const struct change *change,
+                         struct arena *arena)
+{
+    switch (change->kind) {
+    case CHANGE_BOOKING_INSERT:
+    case CHANGE_BOOKING_UPDATE:
+    case CHANGE_BOOKING_DELETE: write_booking(store, change->kind, change->booking); break;
+    case CHANGE_TICKETS_NEW:
+    case CHANGE_TICKET_GIVE:
+    case CHANGE_TICKET_RETURN: write_tickets(store, change); break;
+    case CHANGE_JOURNAL: write_journal(store, &change->journal); break;
+    case CHANGE_PAYMENT: write_payment(store, change->payment); break;
+    case CHANGE_EVENT_INSERT: insert_event(store, change->event, arena); break;
+    case CHANGE_EVENT_UPDATE:
+        write_event_row(store, STATEMENT_EVENT_UPDATE, change->event, arena);
+        break;
+    case CHANGE_EVENT_DELETE: delete_event(store, change->event_id); break;
+    case CHANGE_EVENT_CANCEL: cancel_event(store, change); break;
+    case CHANGE_TYPE_INSERT: insert_type(store, change->type); break;
+    case CHANGE_TYPE_UPDATE: update_type(store, change->type); break;
+    case CHANGE_HOLDERS_REBUILD: rebuild_holders(store, change->event_id); break;
+    case CHANGE_USER_INSERT:
+        write_user(store, STATEMENT_USER_INSERT, change->user, arena);
+        break;
+    case CHANGE_USER_UPDATE:
+        write_user(store, STATEMENT_USER_UPDATE, change->user, arena);
+        break;
+    case CHANGE_REVOKE: RUN(store, REVOKE, NUM(change->revoke.user_id), NUM(change->revoke.at)); break;
+    case CHANGE_REPLAY: write_replay(store, change); break;
+    case CHANGE_PRUNE: prune(store, change); break;
+    }
+}
+
+/* ---- counters: once a batch, however often they moved ---- */
+
+static void write_counters(struct sqlite_store *store, const struct working_set *set)
+{
+    const struct type_entry *type;
+    for (size_t i = 0; (type = map_each(&set->types, &i));) {
+        const struct ticket_type *row = &type->row;
+        if (!type->dirty || type->event->gone) continue;
+        one_row(store,
+                RUN(store, TYPE_COUNT, NUM(row->id), NUM(row->capacity), NUM(row->booked),
+                    NUM(row->held), NUM(row->waiting), NUM(row->wanted)),
+                "a ticket type to be counted is not there");
+    }
+    const struct event_entry *event;
+    for (size_t i = 0; (event = map_each(&set->events, &i));)
+        if (event->numbers_dirty && !event->gone)
+            one_row(store,
+                    RUN(store, COUNTERS_UPDATE, NUM(event->id), NUM(event->row.next_number),
+                        NUM(event->row.ever_booked)),
+                    "an event to be counted is not there");
+}
+
+static void write_holders(struct sqlite_store *store, const struct working_set *set)
+{
+    const struct holder_entry *holder;
+    for (size_t i = 0; (holder = map_each(&set->holders, &i));) {
+        if (!holder->dirty) continue;
+        const struct event_entry *event = working_set_event(set, holder->event_id);
+        if (event && event->gone) continue;
+        if (holder->quantity)
+            RUN(store, HOLDER_PUT, NUM(holder->event_id), NUM(holder->user_id),
+                NUM(holder->quantity));
+        else
+            RUN(store, HOLDER_DELETE, NUM(holder->event_id), NUM(holder->user_id));
+    }
+}
+
+static void write_sequences(struct sqlite_store *store, const struct working_set *set)
+{
+    for (int i = 0; i < SEQUENCE_COUNT; i++)
+        if (set->ids[i].used)
+            RUN(store, SEQUENCE_PUT, NUM(i), NUM(store->next[i] + set->ids[i].used));
+    if (store->journal_next != store->next[SEQUENCE_JOURNAL])
+        RUN(store, SEQUENCE_PUT, NUM(SEQUENCE_JOURNAL_KEY), NUM(store->journal_next));
+}
+
+enum store_status sqlite_commit(struct store *base, struct working_set *set)
+{
+    struct sqlite_store *store = sqlite_begin_write(base);
+    bool pruned = false;
+    store->journal_next = store->next[SEQUENCE_JOURNAL];
+    for (size_t i = 0; i < set->changes.count && store->status == STORE_OK; i++) {
+        write_change(store, &set->changes.items[i], set->arena);
+        pruned |= set->changes.items[i].kind == CHANGE_PRUNE;
+    }
+    write_counters(store, set);
+    write_holders(store, set);
+    write_sequences(store, set);
+    RUN(store, COMMIT);
+    if (store->status != STORE_OK) return sqlite_roll_back(store);
+
+    for (int i = 0; i < SEQUENCE_COUNT; i++)
+        store->next[i] += set->ids[i].used;
+    store->next[SEQUENCE_JOURNAL] = store->journal_next;
+    store->committed = true;
+    if (pruned) sqlite_load_hours(store);
+    return STORE_OK;
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sqlite_statements.h -- every statement that the SQLite driver runs: X(name, text).
+ *
+ * Texts are constants and values are bound, without exception. INDEXED BY stands where speed
+ * hangs on one index: should it ever become unusable, the statement fails at once, in the tests, instead of
+ * turning into a scan on the busiest day. CROSS JOIN is SQLite's way to fix the order of a join. */
+#ifndef STORE_SQLITE_STATEMENTS_H
+#define STORE_SQLITE_STATEMENTS_H
+
+#define SQLITE_EVENT_COLUMNS                                                                       \
+    "e.id, e.organizer_id, e.name, e.description, e.venue, e.timezone, e.currency, e.starts_at, "  \
+    "e.ends_at, e.status, e.max_per_user, e.version, e.created_at, e.updated_at, c.next_number, "  \
+    "c.ever_booked"
+
+#define SQLITE_BOOKING_COLUMNS                                                                     \
+    "b.id, b.user_id, b.event_id, b.ticket_type_id, b.quantity, b.status, b.unit_price, b.paid, "  \
+    "b.created_at, b.updated_at, b.expires_at"
+
+#define SQLITE_USER_COLUMNS                                                                        \
+    "u.id, u.email, u.username, u.name, u.password_hash, u.role, u.created_at, u.erased_at"
+
+/* ---- transactions, settings ---- */
+
+#define SQLITE_COMMON_STATEMENTS(X)                                                                \
+    X(BEGIN_READ, "BEGIN")                                                                         \
+    X(BEGIN_WRITE, "BEGIN IMMEDIATE")                                                              \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(ROLLBACK, "ROLLBACK")                                                                        \
+    X(PING, "SELECT count(*) FROM settings")                                                       \
+    X(SETTING, "SELECT value FROM settings WHERE name = ?1")                                       \
+    X(SETTING_INSERT, "INSERT INTO settings (name, value) VALUES (?1, ?2)")                        \
+    X(SEQUENCES, "SELECT sequence, next FROM sequences")                                           \
+    X(SEQUENCE_PUT, "INSERT INTO sequences (sequence, next) VALUES (?1, ?2) "                      \
+                    "ON CONFLICT (sequence) DO UPDATE SET next = excluded.next")                   \
+    X(REPLAY_HOURS, "WITH RECURSIVE h(hour) AS (SELECT max(hour) FROM idempotency UNION ALL "      \
+                    "SELECT (SELECT max(i.hour) FROM idempotency AS i WHERE i.hour < h.hour) "     \
+                    "FROM h WHERE h.hour IS NOT NULL) "                                            \
+                    "SELECT hour FROM h WHERE hour IS NOT NULL LIMIT ?1")
+
+/* ---- what a batch loads ---- */
+
+#define SQLITE_LOAD_STATEMENTS(X)                                                                  \
+    X(EVENT, "SELECT " SQLITE_EVENT_COLUMNS " FROM events AS e CROSS JOIN event_counters AS c "    \
+             "ON c.event_id = e.id WHERE e.id = ?1")                                               \
+    X(TYPES, "SELECT id, name, capacity, booked, held, waiting, wanted, price, max_per_booking, "  \
+             "sales_start, sales_end FROM ticket_types INDEXED BY ticket_types_by_event "          \
+             "WHERE event_id = ?1 ORDER BY id")                                                    \
+    X(BOOKING, "SELECT " SQLITE_BOOKING_COLUMNS " FROM bookings AS b WHERE b.id = ?1")             \
+    X(BOOKING_NUMBERS, "SELECT number FROM tickets INDEXED BY tickets_by_booking "                 \
+                       "WHERE booking_id = ?1 ORDER BY number")                                    \
+    X(LINE, "SELECT " SQLITE_BOOKING_COLUMNS " FROM bookings AS b INDEXED BY bookings_waiting "    \
+            "WHERE b.ticket_type_id = ?1 AND b.status = 1 ORDER BY b.id LIMIT ?2")                 \
+    X(RETURNED, "SELECT number FROM tickets INDEXED BY tickets_returned "                          \
+                "WHERE event_id = ?1 AND booking_id IS NULL ORDER BY number LIMIT ?2")             \
+    X(USER, "SELECT " SQLITE_USER_COLUMNS " FROM users AS u WHERE u.id = ?1")                      \
+    X(USER_BY_EMAIL, "SELECT " SQLITE_USER_COLUMNS " FROM users AS u WHERE u.email_folded = ?1")   \
+    X(USER_BY_USERNAME,                                                                            \
+      "SELECT " SQLITE_USER_COLUMNS " FROM users AS u WHERE u.username_folded = ?1")               \
+    X(HOLDER, "SELECT quantity FROM holders WHERE event_id = ?1 AND user_id = ?2")                 \
+    X(REPLAY, "SELECT request, status, at, body FROM idempotency "                                 \
+              "WHERE hour = ?1 AND user_id = ?2 AND key = ?3")                                     \
+    X(BUCKETS, "SELECT (SELECT min(id) FROM bookings) / 65536, "                                   \
+               "(SELECT max(id) FROM bookings) / 65536")                                           \
+    X(BUCKETS_OF_EVENT, "SELECT (SELECT min(id) FROM bookings WHERE event_id = ?1) / 65536, "      \
+                        "(SELECT max(id) FROM bookings WHERE event_id = ?1) / 65536")              \
+    X(NEWEST, "SELECT id, status FROM bookings INDEXED BY bookings_by_user "                       \
+              "WHERE id / 65536 = ?1 AND user_id = ?2 AND event_id = ?3 AND status IN (1, 2, 3) "  \
+              "ORDER BY status = 1, id DESC LIMIT 1")                                              \
+    X(COMING, "SELECT b.id FROM bookings AS b INDEXED BY bookings_by_user "                        \
+              "CROSS JOIN events AS e ON e.id = b.event_id "                                       \
+              "WHERE b.id / 65536 = ?1 AND b.user_id = ?2 AND b.status IN (1, 2, 3) "              \
+              "AND e.status <> 3 AND (e.starts_at = 0 OR e.starts_at > ?3) ORDER BY b.id")
+
+/* ---- what a batch writes ---- */
+
+#define SQLITE_COMMIT_STATEMENTS(X)                                                                \
+    X(BOOKING_INSERT, "INSERT INTO bookings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)") \
+    X(BOOKING_UPDATE, "UPDATE bookings SET quantity = ?2, status = ?3, paid = ?4, updated_at = ?5, " \
+                      "expires_at = ?6 WHERE id = ?1")                                             \
+    X(BOOKING_DELETE, "DELETE FROM bookings WHERE id = ?1")                                        \
+    X(TICKET_INSERT, "INSERT INTO tickets VALUES (?1, ?2, ?3, ?4)")                                \
+    X(TICKET_GIVE, "UPDATE tickets SET booking_id = ?3, is_booked = ?4 "                           \
+                   "WHERE event_id = ?1 AND number = ?2 AND (+booking_id IS NULL OR +booking_id = ?3)")                                          \
+    X(TICKET_RETURN, "UPDATE tickets SET booking_id = NULL, is_booked = 0 "                        \
+                     "WHERE event_id = ?1 AND number = ?2 AND +booking_id = ?3")                                        \
+    X(JOURNAL_INSERT, "INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")      \
+    X(PAYMENT_INSERT, "INSERT INTO payments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")              \
+    X(EVENT_INSERT, "INSERT INTO events (id, organizer_id, status, starts_at, ends_at, local_day, " \
+                    "max_per_user, version, created_at, updated_at, currency, timezone, name, "    \
+                    "name_folded, venue, description) "                                            \
+                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)") \
+    X(EVENT_UPDATE, "UPDATE events SET organizer_id = ?2, status = ?3, starts_at = ?4, "           \
+                    "ends_at = ?5, local_day = ?6, max_per_user = ?7, version = ?8, "              \
+                    "created_at = ?9, updated_at = ?10, currency = ?11, timezone = ?12, "          \
+                    "name = ?13, name_folded = ?14, venue = ?15, description = ?16 WHERE id = ?1") \
+    X(EVENT_DELETE, "DELETE FROM events WHERE id = ?1")                                            \
+    X(EVENT_WORD, "INSERT INTO event_words VALUES (?1, ?2, ?3) "                                   \
+                  "ON CONFLICT (event_id, word) DO UPDATE SET fields = fields | excluded.fields")  \
+    X(EVENT_WORDS_DELETE, "DELETE FROM event_words WHERE event_id = ?1")                           \
+    X(COUNTERS_INSERT, "INSERT INTO event_counters VALUES (?1, ?2, ?3)")                           \
+    X(COUNTERS_UPDATE,                                                                             \
+      "UPDATE event_counters SET next_number = ?2, ever_booked = ?3 WHERE event_id = ?1")          \
+    X(COUNTERS_DELETE, "DELETE FROM event_counters WHERE event_id = ?1")                           \
+    X(TYPE_INSERT, "INSERT INTO ticket_types "                                                     \
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                   \
+    X(TYPE_UPDATE, "UPDATE ticket_types SET name = ?2, price = ?3, max_per_booking = ?4, "         \
+                   "sales_start = ?5, sales_end = ?6 WHERE id = ?1")                               \
+    X(TYPE_COUNT, "UPDATE ticket_types SET capacity = ?2, booked = ?3, held = ?4, waiting = ?5, "  \
+                  "wanted = ?6 WHERE id = ?1")                                                     \
+    X(TYPES_DELETE, "DELETE FROM ticket_types WHERE event_id = ?1")                                \
+    X(CANCEL_JOURNAL, "INSERT INTO journal SELECT id, ?4 + row_number() OVER (ORDER BY id) - 1, "  \
+                      "event_id, ticket_type_id, status, 4, quantity, ?2, ?3, 'event_cancelled' "  \
+                      "FROM bookings INDEXED BY bookings_by_event "                                \
+                      "WHERE event_id = ?1 AND status IN (1, 2, 3) ORDER BY id")                   \
+    X(CANCEL_TICKETS, "UPDATE tickets SET booking_id = NULL, is_booked = 0 "                       \
+                      "WHERE event_id = ?1 AND booking_id IS NOT NULL")                            \
+    X(CANCEL_BOOKINGS, "UPDATE bookings INDEXED BY bookings_by_event "                             \
+                       "SET status = 4, updated_at = ?2 "                                          \
+                       "WHERE event_id = ?1 AND status IN (1, 2, 3)")                              \
+    X(REMOVE_BOOKINGS, "DELETE FROM bookings INDEXED BY bookings_by_event "                        \
+                       "WHERE event_id = ?1 AND status IN (1, 2, 3)")                              \
+    X(HOLDER_PUT, "INSERT INTO holders VALUES (?1, ?2, ?3) "                                       \
+                  "ON CONFLICT (event_id, user_id) DO UPDATE SET quantity = excluded.quantity")    \
+    X(HOLDER_DELETE, "DELETE FROM holders WHERE event_id = ?1 AND user_id = ?2")                   \
+    X(HOLDERS_DELETE, "DELETE FROM holders WHERE event_id = ?1")                                   \
+    X(HOLDERS_FILL, "INSERT INTO holders SELECT b.event_id, b.user_id, sum(b.quantity) "           \
+                    "FROM events AS e CROSS JOIN bookings AS b INDEXED BY bookings_by_event "      \
+                    "ON b.event_id = e.id WHERE e.id = ?1 AND e.max_per_user > 0 "                 \
+                    "AND b.status IN (1, 2, 3) GROUP BY b.user_id")                                \
+    X(USER_INSERT, "INSERT INTO users (id, email, email_folded, username, username_folded, name, " \
+                   "password_hash, role, created_at, erased_at) "                                  \
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                             \
+    X(USER_UPDATE, "UPDATE users SET email = ?2, email_folded = ?3, username = ?4, "               \
+                   "username_folded = ?5, name = ?6, password_hash = ?7, role = ?8, "              \
+                   "created_at = ?9, erased_at = ?10 WHERE id = ?1")                               \
+    X(USER_WORD, "INSERT INTO user_words VALUES (?1, ?2) ON CONFLICT DO NOTHING")                  \
+    X(USER_WORDS_DELETE, "DELETE FROM user_words WHERE user_id = ?1")                              \
+    X(REVOKE, "INSERT INTO revocations VALUES (?1, ?2) ON CONFLICT (user_id) "                     \
+              "DO UPDATE SET not_before = max(not_before, excluded.not_before)")                   \
+    X(REPLAY_INSERT, "INSERT INTO idempotency VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                \
+    X(PRUNE_BOOKINGS, "DELETE FROM bookings WHERE id IN (SELECT id FROM bookings "                 \
+                      "INDEXED BY bookings_ended WHERE status IN (4, 5) AND updated_at < ?1 "      \
+                      "ORDER BY updated_at LIMIT ?2)")                                             \
+    X(PRUNE_REPLAYS, "DELETE FROM idempotency WHERE (hour, user_id, key) IN "                      \
+                     "(SELECT hour, user_id, key FROM idempotency WHERE hour < ?1 LIMIT ?2)")      \
+    X(PRUNE_REVOCATIONS, "DELETE FROM revocations WHERE user_id IN (SELECT user_id "               \
+                         "FROM revocations INDEXED BY revocations_by_time "                        \
+                         "WHERE not_before < ?1 LIMIT ?2)")
+
+/* ---- what readers find ---- */
+
+#define SQLITE_VIEW_COLUMNS                                                                        \
+    SQLITE_BOOKING_COLUMNS ", e.name, e.venue, e.timezone, e.starts_at, e.status, "                \
+                           "e.organizer_id, e.currency, t.name, u.name, u.email, u.username"
+#define SQLITE_VIEW_JOINS                                                                          \
+    " CROSS JOIN events AS e ON e.id = b.event_id "                                                \
+    "CROSS JOIN ticket_types AS t ON t.id = b.ticket_type_id "                                     \
+    "LEFT JOIN users AS u ON u.id = b.user_id AND u.erased_at = 0 "
+
+/* True when every word of the JSON array 'words' begins a word of the user 'id'. A word is below its
+ * successor in the order of code points: what it begins lies between it and it with the last code point
+ * behind. */
+#define SQLITE_USER_HAS_WORDS(words, id)                                                           \
+    "NOT EXISTS (SELECT 1 FROM json_each(" words ") AS w WHERE NOT EXISTS "                        \
+    "(SELECT 1 FROM user_words AS h WHERE h.user_id = " id                                         \
+    " AND h.word >= w.value AND h.word < w.value || char(1114111)))"
+
+#define SQLITE_READ_STATEMENTS(X)                                                                  \
+    X(BOOKING_VIEW, "SELECT " SQLITE_VIEW_COLUMNS " FROM bookings AS b" SQLITE_VIEW_JOINS          \
+                    "WHERE b.id = ?1")                                                             \
+    X(PLACE_IN_LINE, "SELECT count(*), total(quantity) FROM bookings INDEXED BY bookings_waiting " \
+                     "WHERE ticket_type_id = ?1 AND status = 1 AND id < ?2")                       \
+    X(BOOKINGS_OF_USER,                                                                            \
+      "SELECT " SQLITE_VIEW_COLUMNS                                                                \
+      " FROM bookings AS b INDEXED BY bookings_by_user" SQLITE_VIEW_JOINS                          \
+      "WHERE b.id / 65536 = ?1 AND b.user_id = ?2 AND b.id < ?3 "                                  \
+      "AND (?4 = 0 OR b.event_id = ?4) AND (?5 < 0 OR b.status = ?5) "                             \
+      "ORDER BY b.id DESC LIMIT ?6")                                                               \
+    X(BOOKINGS_OF_USERS,                                                                           \
+      "SELECT " SQLITE_VIEW_COLUMNS                                                                \
+      " FROM bookings AS b INDEXED BY bookings_by_user" SQLITE_VIEW_JOINS                          \
+      "WHERE b.id / 65536 = ?1 AND b.user_id IN (SELECT value FROM json_each(?2)) AND b.id < ?3 "  \
+      "AND (?4 = 0 OR b.event_id = ?4) AND (?5 < 0 OR b.status = ?5) "                             \
+      "ORDER BY b.id DESC LIMIT ?6")                                                               \
+    X(BOOKINGS_OF_EVENT,                                                                           \
+      "SELECT " SQLITE_VIEW_COLUMNS                                                                \
+      " FROM bookings AS b INDEXED BY bookings_by_event" SQLITE_VIEW_JOINS                         \
+      "WHERE b.event_id = ?1 AND b.id < ?2 AND (?3 < 0 OR b.status = ?3) "                         \
+      "AND (?4 IS NULL OR " SQLITE_USER_HAS_WORDS("?4", "b.user_id") ") "                          \
+      "ORDER BY b.id DESC LIMIT ?5")                                                               \
+    X(TICKETS, "SELECT k.number, k.is_booked, k.booking_id, u.id, u.name, u.email, u.username "    \
+               "FROM tickets AS k LEFT JOIN bookings AS b ON b.id = k.booking_id "                 \
+               "LEFT JOIN users AS u ON u.id = b.user_id AND u.erased_at = 0 "                                         \
+               "WHERE k.event_id = ?1 AND k.number > ?2 ORDER BY k.number LIMIT ?3")               \
+    X(HISTORY, "SELECT event_id, ticket_type_id, from_status, to_status, quantity, actor_id, at, " \
+               "reason FROM journal WHERE booking_id = ?1 ORDER BY id")                            \
+    X(PAYMENTS, "SELECT id, actor_id, amount, currency, method, note, created_at FROM payments "   \
+                "INDEXED BY payments_by_booking WHERE booking_id = ?1 ORDER BY id")                \
+    X(USER_WORD_COUNT, "SELECT count(*) FROM (SELECT 1 FROM user_words "                           \
+                       "INDEXED BY user_words_by_word "                                            \
+                       "WHERE word >= ?1 AND word < ?1 || char(1114111) LIMIT ?2)")                \
+    X(USERS, "SELECT " SQLITE_USER_COLUMNS " FROM users AS u WHERE u.id > ?1 "                     \
+             "AND (?2 < 0 OR u.role = ?2) "                                                        \
+             "AND (?3 IS NULL OR " SQLITE_USER_HAS_WORDS("?3", "u.id") ") "                        \
+             "ORDER BY u.id LIMIT ?4")                                                             \
+    X(USERS_BY_WORD, "SELECT " SQLITE_USER_COLUMNS " FROM users AS u WHERE u.id > ?1 "             \
+                     "AND (?2 < 0 OR u.role = ?2) "                                                \
+                     "AND u.id IN (SELECT user_id FROM user_words "                                \
+                     "INDEXED BY user_words_by_word "                                              \
+                     "WHERE word >= ?5 AND word < ?5 || char(1114111)) "                           \
+                     "AND " SQLITE_USER_HAS_WORDS("?3", "u.id") " ORDER BY u.id LIMIT ?4")         \
+    X(USERS_PRIVILEGED, "SELECT " SQLITE_USER_COLUMNS                                              \
+                        " FROM users AS u INDEXED BY users_privileged "                            \
+                        "WHERE u.role > 0 AND u.role = ?2 AND u.id > ?1 "                          \
+                        "AND (?3 IS NULL OR " SQLITE_USER_HAS_WORDS("?3", "u.id") ") "             \
+                        "ORDER BY u.id LIMIT ?4")                                                  \
+    X(PRIVILEGED, "SELECT id, role FROM users INDEXED BY users_privileged WHERE role > 0 "         \
+                  "ORDER BY id")                                                                   \
+    X(REVOCATIONS, "SELECT user_id, not_before FROM revocations")                                  \
+    X(LAST_USER, "SELECT max(id) FROM users")
+
+/* ---- the search for events ----
+ *
+ * ?1 words as JSON, [[bits of 'fields', word], ...], or NULL   ?2 day or NULL
+ * ?3, ?4 starts_at from and below   ?5 status or -1   ?6 organizer or 0
+ * ?7 whose drafts, 0 none, -1 all   ?8 now, or 0: available or not   ?9 limit
+ * ?10, ?11 where the page begins: sort key and id
+ *
+ * The first five walk an index in the order that is wanted, and stop when the page is full. The last
+ * one begins with the few events that have a rare word, a day or an organizer, and sorts them. */
+#define SQLITE_SEARCH_FILTERS                                                                      \
+    "+e.starts_at >= ?3 AND +e.starts_at < ?4 AND (?2 IS NULL OR +e.local_day = ?2) "              \
+    "AND (?5 < 0 OR e.status = ?5) AND (?6 = 0 OR +e.organizer_id = ?6) "                          \
+    "AND (e.status <> 0 OR ?7 = -1 OR (?7 <> 0 AND +e.organizer_id = ?7)) "                        \
+    "AND (?8 = 0 OR (e.status = 1 AND (e.starts_at = 0 OR e.starts_at > ?8) AND EXISTS "           \
+    "(SELECT 1 FROM ticket_types AS t WHERE t.event_id = e.id AND t.waiting = 0 "                  \
+    "AND t.booked + t.held < t.capacity))) "                                                       \
+    "AND (?1 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(?1) AS w WHERE NOT EXISTS "            \
+    "(SELECT 1 FROM event_words AS h WHERE h.event_id = e.id "                                     \
+    "AND h.word >= json_extract(w.value, '$[1]') "                                                 \
+    "AND h.word < json_extract(w.value, '$[1]') || char(1114111) "                                 \
+    "AND h.fields & json_extract(w.value, '$[0]')))) "
+#define SQLITE_SEARCH(from, where)                                                                 \
+    "SELECT " SQLITE_EVENT_COLUMNS " FROM events AS e " from                                       \
+    " CROSS JOIN event_counters AS c ON c.event_id = e.id WHERE " where                            \
+    " AND " SQLITE_SEARCH_FILTERS
+#define SQLITE_SEARCH_KEY                                                                          \
+    "CASE WHEN ?12 = 2 THEN e.name_folded WHEN e.starts_at = 0 THEN 9223372036854775807 "          \
+    "WHEN ?12 = 0 THEN e.starts_at ELSE -e.starts_at END"
+
+#define SQLITE_SEARCH_STATEMENTS(X)                                                                \
+    X(SEARCH_STARTING_AT, SQLITE_SEARCH("INDEXED BY events_by_start",                              \
+                                        "e.starts_at = ?10 AND e.id > ?11")                        \
+      "ORDER BY e.id LIMIT ?9")                                                                    \
+    X(SEARCH_STARTING_LATER, SQLITE_SEARCH("INDEXED BY events_by_start",                           \
+                                           "e.starts_at > ?10 AND e.starts_at < ?4")               \
+      "ORDER BY e.starts_at, e.id LIMIT ?9")                                                       \
+    X(SEARCH_STARTING_EARLIER, SQLITE_SEARCH("INDEXED BY events_by_start_descending",              \
+                                             "e.starts_at < ?10 AND e.starts_at >= max(?3, 1)")    \
+      "ORDER BY e.starts_at DESC, e.id LIMIT ?9")                                                  \
+    X(SEARCH_NAMED, SQLITE_SEARCH("INDEXED BY events_by_name",                                     \
+                                  "e.name_folded = ?10 AND e.id > ?11")                            \
+      "ORDER BY e.id LIMIT ?9")                                                                    \
+    X(SEARCH_NAMED_LATER, SQLITE_SEARCH("INDEXED BY events_by_name", "e.name_folded > ?10")        \
+      "ORDER BY e.name_folded, e.id LIMIT ?9")                                                     \
+    X(SEARCH_FEW,                                                                                  \
+      SQLITE_SEARCH("", "e.id IN (SELECT event_id FROM event_words INDEXED BY event_words_by_word " \
+                        "WHERE ?13 = 1 AND word >= ?14 AND word < ?14 || char(1114111) "           \
+                        "UNION SELECT id FROM events INDEXED BY events_by_day "                    \
+                        "WHERE ?13 = 2 AND local_day = ?2 AND local_day IS NOT NULL "              \
+                        "UNION SELECT id FROM events INDEXED BY events_by_organizer "              \
+                        "WHERE ?13 = 3 AND organizer_id = ?6) "                                    \
+                        "AND (?10 IS NULL OR (" SQLITE_SEARCH_KEY ", e.id) > (?10, ?11))")         \
+      "ORDER BY " SQLITE_SEARCH_KEY ", e.id LIMIT ?9")                                             \
+    X(EVENT_WORD_COUNT, "SELECT count(*) FROM (SELECT 1 FROM event_words "                         \
+                        "INDEXED BY event_words_by_word "                                          \
+                        "WHERE word >= ?1 AND word < ?1 || char(1114111) LIMIT ?2)")               \
+    X(EVENTS_OF_DAY, "SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_day "        \
+                     "WHERE local_day = ?1 AND local_day IS NOT NULL LIMIT ?2)")                   \
+    X(EVENTS_OF_ORGANIZER, "SELECT count(*) FROM (SELECT 1 FROM events "                           \
+                           "INDEXED BY events_by_organizer WHERE organizer_id = ?1 LIMIT ?2)")
+
+/* ---- the check ---- */
+
+#define SQLITE_CHECK_STATEMENTS(X)                                                                 \
+    X(CHECK_COUNTS,                                                                                \
+      "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM ticket_types), "                \
+      "(SELECT count(*) FROM users WHERE erased_at = 0)")                                          \
+    X(CHECK_EVENTS, "SELECT e.id, e.max_per_user, c.next_number FROM events AS e "                 \
+                    "LEFT JOIN event_counters AS c ON c.event_id = e.id ORDER BY e.id")            \
+    X(CHECK_TYPES, "SELECT id, event_id, capacity, booked, held, waiting, wanted "                 \
+                   "FROM ticket_types ORDER BY id")                                                \
+    X(CHECK_BOOKINGS, "SELECT id, event_id, ticket_type_id, status, quantity FROM bookings "       \
+                      "ORDER BY id")                                                               \
+    X(CHECK_JOURNAL,                                                                               \
+      "SELECT booking_id, count(*), min(event_id), min(ticket_type_id), max(ticket_type_id), "     \
+      "sum(CASE WHEN to_status = 1 THEN quantity ELSE 0 END "                                      \
+      "- CASE WHEN from_status = 1 THEN quantity ELSE 0 END), "                                    \
+      "sum(CASE WHEN to_status = 2 THEN quantity ELSE 0 END "                                      \
+      "- CASE WHEN from_status = 2 THEN quantity ELSE 0 END), "                                    \
+      "sum(CASE WHEN to_status = 3 THEN quantity ELSE 0 END "                                      \
+      "- CASE WHEN from_status = 3 THEN quantity ELSE 0 END) "                                     \
+      "FROM journal GROUP BY booking_id ORDER BY booking_id")                                      \
+    X(CHECK_TICKETS_OF_BOOKINGS,                                                                   \
+      "SELECT booking_id, count(*), min(event_id), max(event_id), min(is_booked), max(is_booked) " \
+      "FROM tickets INDEXED BY tickets_by_booking WHERE booking_id IS NOT NULL "                   \
+      "GROUP BY booking_id ORDER BY booking_id")                                                   \
+    X(CHECK_TICKETS_OF_EVENTS,                                                                     \
+      "SELECT event_id, count(*), max(number), count(booking_id) FROM tickets "                    \
+      "GROUP BY event_id ORDER BY event_id")                                                       \
+    X(CHECK_HOLDERS,                                                                               \
+      "SELECT user_id, sum(held), sum(booked) FROM ("                                              \
+      "SELECT user_id, quantity AS held, 0 AS booked FROM holders WHERE event_id = ?1 UNION ALL "  \
+      "SELECT user_id, 0, quantity FROM bookings INDEXED BY bookings_by_event "                    \
+      "WHERE event_id = ?1 AND status IN (1, 2, 3)) "                                              \
+      "GROUP BY user_id HAVING sum(held) <> sum(booked)")
+
+#define SQLITE_STATEMENTS(X)                                                                       \
+    SQLITE_COMMON_STATEMENTS(X)                                                                    \
+    SQLITE_LOAD_STATEMENTS(X)                                                                      \
+    SQLITE_COMMIT_STATEMENTS(X)                                                                    \
+    SQLITE_READ_STATEMENTS(X)                                                                      \
+    SQLITE_SEARCH_STATEMENTS(X)                                                                    \
+    SQLITE_CHECK_STATEMENTS(X)
+
+#endif
