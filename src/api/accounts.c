@@ -42,7 +42,8 @@ void account_register(struct call *call, const struct user *user,
     if (!call_sign_in_allowed(call, account)) return;
     struct command *command = call_command(call, COMMAND_REGISTER);
     command->user.user = *user;
-    command->user.fields = (user->email.len ? FIELD_EMAIL : 0) | (user->username.len ? FIELD_USERNAME : 0);
+    command->user.fields =
+        (user->email.len ? FIELD_EMAIL : 0) | (user->username.len ? FIELD_USERNAME : 0);
     call->compose = compose;
     call_hash(call, hash_and_register);
 }
@@ -61,7 +62,8 @@ void users_create(struct call *call)
     field_email(&fields, "email", REQUIRED, &user.email);
     field_username(&fields, "username", NULLABLE, &user.username);
     field_text(&fields, "name", REQUIRED, 1, NAME_MAX_CHARACTERS, &user.name);
-    field_secret(&fields, "password", REQUIRED, PASSWORD_MIN_BYTES, PASSWORD_MAX_BYTES, &call->secret);
+    field_secret(&fields, "password", REQUIRED, PASSWORD_MIN_BYTES, PASSWORD_MAX_BYTES,
+                 &call->secret);
     fields_end(&fields);
     if (reply_errors(call)) return;
     account_register(call, &user, compose_registered);
@@ -78,7 +80,8 @@ static void verify_and_answer(struct call *call)
 {
     const struct sign_in *sign_in = call->state;
     /* Nobody with that login: an empty hash, which takes as long as a wrong password. */
-    bool good = password_verify(call->user ? call->user->password_hash : (struct str){0}, call->secret);
+    bool good =
+        password_verify(call->user ? call->user->password_hash : (struct str){0}, call->secret);
     forget_secret(call);
     if (!good || !call->user) {
         reply_problem(call, BAD_CREDENTIALS, (struct str){0});
@@ -97,7 +100,8 @@ static void verify_and_answer(struct call *call)
 static void find_who_signs_in(struct call *call, struct store *store)
 {
     const struct sign_in *sign_in = call->state;
-    enum store_status status = store_find_user(store, 0, sign_in->email, sign_in->username, call->arena, &call->user);
+    enum store_status status =
+        store_find_user(store, 0, sign_in->email, sign_in->username, call->arena, &call->user);
     if (status != STORE_OK)
         reply_fault(call, store, status);
     else
@@ -217,7 +221,8 @@ static void read_then_verify(struct call *call, struct store *store)
     if (find_me(call, store)) call_hash(call, verify_current);
 }
 
-/* 'then' runs on a hasher, if call->secret is the caller's password; guesses are limited like sign-ins. */
+/* 'then' runs on a hasher, if call->secret is the caller's password; guesses are limited like
+ * sign-ins. */
 static void confirm_password(struct call *call, struct str new_password,
                              void (*then)(struct call *call))
 {
@@ -257,11 +262,12 @@ void me_update(struct call *call)
     if (field_email(&fields, "email", OPTIONAL, &user->email)) command->user.fields |= FIELD_EMAIL;
     if (field_username(&fields, "username", OPTIONAL, &user->username))
         command->user.fields |= FIELD_USERNAME;
-    if (field_secret(&fields, "password", OPTIONAL, PASSWORD_MIN_BYTES, PASSWORD_MAX_BYTES, &new_password))
+    if (field_secret(&fields, "password", OPTIONAL, PASSWORD_MIN_BYTES, PASSWORD_MAX_BYTES,
+                     &new_password))
         command->user.fields |= FIELD_PASSWORD;
     bool sensitive = command->user.fields & (FIELD_EMAIL | FIELD_PASSWORD);
-    field_secret(&fields, "current_password", sensitive ? REQUIRED : OPTIONAL, 1, PASSWORD_MAX_BYTES,
-                 &call->secret);
+    field_secret(&fields, "current_password", sensitive ? REQUIRED : OPTIONAL, 1,
+                 PASSWORD_MAX_BYTES, &call->secret);
     fields_end(&fields);
     if (reply_errors(call)) return;
     if (sensitive)

@@ -5,8 +5,8 @@
 
 #include "api/call.h"
 
-/* Registers 'user' (in the call's arena, without a hash) with call->secret as password, within the sign-in limits; 'compose'
- * answers. */
+/* Registers 'user' (in the call's arena, without a hash) with call->secret as password, within the
+ * sign-in limits; 'compose' answers. */
 void account_register(struct call *call, const struct user *user,
                       void (*compose)(struct call *call, const struct result *result));
 

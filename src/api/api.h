@@ -13,11 +13,11 @@ struct api_settings {
     struct str jwt_secret;
     struct reference_key reference_key;
     int64_t token_ttl_s;
-    struct limit rate_limit;     /* burst 0: no limits at all */
+    struct limit rate_limit; /* burst 0: no limits at all */
     bool open_organizing;
     const char *cors_origins;
     const char *trust_proxy;
-    const char *metrics_token;   /* NULL: loopback only */
+    const char *metrics_token; /* NULL: loopback only */
     unsigned loops;
     size_t body_max;
 };

@@ -81,7 +81,8 @@ void bookings_pay(struct call *call)
     struct command *command = call_command(call, COMMAND_PAY);
     int method = 0;
     struct fields fields = fields_of(call, call->body, "");
-    field_integer(&fields, "amount", REQUIRED, 1, PRICE_MAX * QUANTITY_MAX / 100, &command->pay.amount);
+    field_integer(&fields, "amount", REQUIRED, 1, PRICE_MAX * QUANTITY_MAX / 100,
+                  &command->pay.amount);
     field_choice(&fields, "method", REQUIRED, payment_method_names, 4, &method);
     field_text(&fields, "note", NULLABLE | MULTILINE, 0, NOTE_MAX_CHARACTERS, &command->pay.note);
     fields_end(&fields);

@@ -40,7 +40,8 @@ struct api *api_new(const struct api_settings *settings)
         char *policy = malloc(96);
         if (!policy) abort();
         snprintf(policy, 96, "\"default\";q=%u;w=%u", limit->burst,
-                 (unsigned)(((uint64_t)limit->burst * limit->period_s + limit->tokens - 1) / limit->tokens));
+                 (unsigned)(((uint64_t)limit->burst * limit->period_s + limit->tokens - 1) /
+                            limit->tokens));
         api->limit_policy = policy;
     }
     api->loops = calloc(settings->loops, sizeof(*api->loops));
@@ -87,9 +88,10 @@ static struct str request_id(struct call *call)
     struct str given = http_header(call->request, "X-Request-Id");
     bool sane = given.len > 0 && given.len <= REQUEST_ID_MAX;
     for (size_t i = 0; sane && i < given.len; i++)
-        sane = (given.data[i] >= '0' && given.data[i] <= '9') || (given.data[i] >= 'a' && given.data[i] <= 'z') ||
-               (given.data[i] >= 'A' && given.data[i] <= 'Z') || given.data[i] == '-' || given.data[i] == '_' ||
-               given.data[i] == '.';
+        sane = (given.data[i] >= '0' && given.data[i] <= '9') ||
+               (given.data[i] >= 'a' && given.data[i] <= 'z') ||
+               (given.data[i] >= 'A' && given.data[i] <= 'Z') || given.data[i] == '-' ||
+               given.data[i] == '_' || given.data[i] == '.';
     if (sane) return given;
     static const char digits[] = "0123456789abcdef";
     unsigned loop = http_loop_index(call->request);
@@ -185,8 +187,9 @@ static bool within_limits(struct call *call)
                                                   (unsigned long long)call->actor.id)};
     struct limit_verdict verdict = limits_take(api->limits, key, clock_monotonic_us());
     reply_header(call, "RateLimit-Policy", str_of(api->limit_policy));
-    reply_header(call, "RateLimit",
-                 arena_printf(call->arena, "\"default\";r=%u;t=%u", verdict.remaining, verdict.reset_s));
+    reply_header(
+        call, "RateLimit",
+        arena_printf(call->arena, "\"default\";r=%u;t=%u", verdict.remaining, verdict.reset_s));
     call->base_headers = call->request->reply.header_count;
     if (!verdict.allowed) reply_limited(call, verdict.retry_after_s);
     return verdict.allowed;
@@ -233,8 +236,9 @@ static bool parse_body(struct call *call)
                                         : "The body is JSON, but not an object.";
     struct str detail = str_of(problem);
     if (body.len && !call->body)
-        detail = arena_printf(call->arena, problem, str_is_utf8(str_of(error.text)) ? error.text : "bad text",
-                              error.line, error.column);
+        detail = arena_printf(call->arena, problem,
+                              str_is_utf8(str_of(error.text)) ? error.text : "bad text", error.line,
+                              error.column);
     reply_problem(call, BAD_REQUEST, detail);
     return false;
 }
@@ -251,8 +255,8 @@ static bool read_idempotency_key(struct call *call)
     struct task *task = &call->task;
     task->has_key = true;
     task->key.user_id = call->actor.id;
-    crypto_generichash(task->key.key, sizeof(task->key.key), (const unsigned char *)key.data, key.len,
-                       NULL, 0);
+    crypto_generichash(task->key.key, sizeof(task->key.key), (const unsigned char *)key.data,
+                       key.len, NULL, 0);
     crypto_generichash_state state;
     crypto_generichash_init(&state, NULL, 0, sizeof(task->request));
     struct str path = call->request->path, body = call->request->body;
@@ -287,9 +291,10 @@ static void add_cors(struct call *call)
     reply_header(call, "Vary", STR("Origin"));
     if (!any && !list_has(allowed, origin)) return;
     reply_header(call, "Access-Control-Allow-Origin", any ? STR("*") : origin);
-    reply_header(call, "Access-Control-Expose-Headers",
-                 STR("X-Request-Id, ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, "
-                     "Idempotency-Replayed"));
+    reply_header(
+        call, "Access-Control-Expose-Headers",
+        STR("X-Request-Id, ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, "
+            "Idempotency-Replayed"));
 }
 
 static void answer_options(struct call *call)
@@ -368,7 +373,8 @@ void api_handle(struct http_request *request, void *data)
     if (!is_parsed)
         ; /* answered */
     else if (!query_parse(call->arena, request->query, &call->query))
-        reply_problem(call, BAD_REQUEST, STR("The query string has an escape that is not UTF-8, or too many parts."));
+        reply_problem(call, BAD_REQUEST,
+                      STR("The query string has an escape that is not UTF-8, or too many parts."));
     else if (read_idempotency_key(call))
         call->route->handler(call);
     json_decref(body); /* the call may be on another thread by now, or gone */

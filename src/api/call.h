@@ -8,8 +8,8 @@
  *     call_decide(call, fn)   call->task.command goes to the lane; fn composes the answer
  *                             from the result, and must not send it: that happens after the commit
  *
- * After handing on, the handler must not touch the call. A full queue is answered with 503 inside these
- * functions. The parsed body is gone when the handler returns: what later stages need is
+ * After handing on, the handler must not touch the call. A full queue is answered with 503 inside
+ * these functions. The parsed body is gone when the handler returns: what later stages need is
  * copied into the call's arena. */
 #ifndef API_CALL_H
 #define API_CALL_H
@@ -33,13 +33,13 @@ struct call {
     struct api *api;
     const struct route *route; /* NULL where no route matched */
     struct route_match match;
-    struct arena *arena;       /* the request's */
-    struct str peer;           /* the client's address, behind a trusted proxy too */
+    struct arena *arena; /* the request's */
+    struct str peer;     /* the client's address, behind a trusted proxy too */
     struct str request_id;
     struct query query;
     json_t *body;
-    bool on_loop;              /* still on the HTTP loop's thread */
-    bool is_classic;           /* errors in the classic routes' form */
+    bool on_loop;    /* still on the HTTP loop's thread */
+    bool is_classic; /* errors in the classic routes' form */
 
     bool signed_in;
     struct actor actor;
@@ -87,7 +87,8 @@ struct api {
 
 void call_read(struct call *call, void (*read)(struct call *call, struct store *store));
 void call_hash(struct call *call, void (*hash)(struct call *call));
-void call_decide(struct call *call, void (*compose)(struct call *call, const struct result *result));
+void call_decide(struct call *call,
+                 void (*compose)(struct call *call, const struct result *result));
 
 /* The command of the call's task, with the actor filled in. */
 struct command *call_command(struct call *call, enum command_kind kind);

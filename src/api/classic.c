@@ -34,7 +34,8 @@ void classic_register(struct call *call)
     bool has_email = field_is_given(&fields, "email");
     field_username(&fields, "username", has_email ? OPTIONAL : REQUIRED, &user.username);
     field_email(&fields, "email", OPTIONAL, &user.email);
-    field_secret(&fields, "password", REQUIRED, PASSWORD_MIN_BYTES, PASSWORD_MAX_BYTES, &call->secret);
+    field_secret(&fields, "password", REQUIRED, PASSWORD_MIN_BYTES, PASSWORD_MAX_BYTES,
+                 &call->secret);
     if (!field_text(&fields, "name", OPTIONAL, 1, NAME_MAX_CHARACTERS, &user.name))
         user.name = user.username.len ? user.username : user.email;
     fields_end(&fields);
@@ -89,7 +90,8 @@ static void read_start(struct fields *fields, struct event *event)
         return;
     }
     const char *seconds = time.len == 5 ? ":00Z" : "Z";
-    struct str whole = arena_printf(fields->call->arena, "%.*sT%.*s%s", STR_FMT(date), STR_FMT(time), seconds);
+    struct str whole =
+        arena_printf(fields->call->arena, "%.*sT%.*s%s", STR_FMT(date), STR_FMT(time), seconds);
     if (!time_parse(whole, &event->starts_at))
         field_error(fields, "date", "and time must be like 2027-06-01 and 19:00");
 }
@@ -106,7 +108,8 @@ void classic_initialize(struct call *call)
     struct fields fields = fields_of(call, call->body, "");
     bool has_title = field_is_given(&fields, "title");
     field_text(&fields, "title", OPTIONAL, 1, NAME_MAX_CHARACTERS, &event->name);
-    field_text(&fields, "name", has_title ? OPTIONAL : REQUIRED, 1, NAME_MAX_CHARACTERS, &event->name);
+    field_text(&fields, "name", has_title ? OPTIONAL : REQUIRED, 1, NAME_MAX_CHARACTERS,
+               &event->name);
     field_integer(&fields, "tickets", REQUIRED, 1, CAPACITY_MAX, &tickets);
     field_integer(&fields, "price", OPTIONAL, 0, PRICE_MAX, &event->types->price);
     field_text(&fields, "venue", OPTIONAL, 0, VENUE_MAX_CHARACTERS, &event->venue);
@@ -202,10 +205,11 @@ void classic_book(struct call *call)
 static void compose_cancelled(struct call *call, const struct result *result)
 {
     struct buf *out = call_scratch();
-    answer_message(out, result->was == BOOKING_WAITING ? "Removed from the waiting list"
-                        : result->promoted
-                            ? "Booking canceled, ticket assigned to another user on the waiting list"
-                            : "Booking canceled, ticket now available to other users");
+    answer_message(out,
+                   result->was == BOOKING_WAITING ? "Removed from the waiting list"
+                   : result->promoted
+                       ? "Booking canceled, ticket assigned to another user on the waiting list"
+                       : "Booking canceled, ticket now available to other users");
     emit_close(out, '}');
     reply_set_json(call, 200, buf_str(out));
 }
@@ -218,10 +222,12 @@ void classic_cancel(struct call *call)
     bool by_booking = field_is_given(&fields, "bookingId");
     read_event_id(&fields, by_booking ? OPTIONAL : REQUIRED, &event_id);
     field_text(&fields, "bookingId", OPTIONAL, 1, 40, &reference);
-    if (by_booking && event_id) field_error(&fields, "eventId", "does not go with bookingId: send one of them");
+    if (by_booking && event_id)
+        field_error(&fields, "eventId", "does not go with bookingId: send one of them");
     fields_end(&fields);
     if (reply_errors(call)) return;
-    struct command *command = call_command(call, by_booking ? COMMAND_CANCEL : COMMAND_CANCEL_NEWEST);
+    struct command *command =
+        call_command(call, by_booking ? COMMAND_CANCEL : COMMAND_CANCEL_NEWEST);
     if (by_booking && !reference_read(&call->api->settings.reference_key, reference, &booking_id)) {
         reply_problem(call, NO_SUCH_BOOKING, (struct str){0});
         return;

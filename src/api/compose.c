@@ -354,7 +354,8 @@ void compose_list_close(struct buf *out, struct call *call, struct str cursor)
     emit_key(out, "next_cursor");
     struct str encoded = {0};
     if (cursor.len) {
-        size_t size = sodium_base64_encoded_len(cursor.len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+        size_t size =
+            sodium_base64_encoded_len(cursor.len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
         char *text = arena_alloc(call->arena, size);
         sodium_bin2base64(text, size, (const unsigned char *)cursor.data, cursor.len,
                           sodium_base64_VARIANT_URLSAFE_NO_PADDING);

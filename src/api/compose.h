@@ -19,8 +19,8 @@ void compose_payment(struct buf *out, const struct api *api, const struct paymen
                      const struct booking *booking);
 
 /* Leaves the object open, for what a caller adds; close it with emit_close(out, '}'). */
-void compose_booking_open(struct buf *out, const struct api *api, const struct booking_view *booking,
-                          bool with_user);
+void compose_booking_open(struct buf *out, const struct api *api,
+                          const struct booking_view *booking, bool with_user);
 void compose_booking(struct buf *out, const struct api *api, const struct booking_view *booking,
                      bool with_user);
 void compose_history(struct buf *out, const struct journal_list *journal, uint64_t owner_id);
@@ -32,8 +32,8 @@ struct booking_view booking_view_of(const struct result *result);
 #define ETAG_SIZE 48
 void compose_etag(char etag[ETAG_SIZE], const struct event *event);
 
-/* A list's envelope: opens {"data":[ ... and closes it with next_cursor and the Link header. 'cursor' is binary; empty
- * where this was the last page. */
+/* A list's envelope: opens {"data":[ ... and closes it with next_cursor and the Link header.
+ * 'cursor' is binary; empty where this was the last page. */
 void compose_list_open(struct buf *out);
 void compose_list_close(struct buf *out, struct call *call, struct str cursor);
 

@@ -47,7 +47,8 @@ static unsigned read_type(struct call *call, json_t *object, const char *prefix,
     int64_t number;
     if (with_id && field_integer(&fields, "id", OPTIONAL, 1, INT64_MAX, &number))
         type->id = (uint64_t)number;
-    if (field_text(&fields, "name", needed, 1, NAME_MAX_CHARACTERS, &type->name)) given |= FIELD_NAME;
+    if (field_text(&fields, "name", needed, 1, NAME_MAX_CHARACTERS, &type->name))
+        given |= FIELD_NAME;
     if (field_integer(&fields, "capacity", needed, is_new ? 1 : 0, CAPACITY_MAX, &number)) {
         type->capacity = (uint32_t)number;
         given |= FIELD_CAPACITY;
@@ -66,9 +67,11 @@ static unsigned read_event(struct fields *fields, bool is_new, struct event *eve
 {
     unsigned given = 0;
     int status;
-    if (field_text(fields, "name", is_new ? REQUIRED : OPTIONAL, 1, NAME_MAX_CHARACTERS, &event->name))
+    if (field_text(fields, "name", is_new ? REQUIRED : OPTIONAL, 1, NAME_MAX_CHARACTERS,
+                   &event->name))
         given |= FIELD_NAME;
-    if (field_text(fields, "description", MULTILINE, 0, DESCRIPTION_MAX_CHARACTERS, &event->description))
+    if (field_text(fields, "description", MULTILINE, 0, DESCRIPTION_MAX_CHARACTERS,
+                   &event->description))
         given |= FIELD_DESCRIPTION;
     if (field_text(fields, "venue", OPTIONAL, 0, VENUE_MAX_CHARACTERS, &event->venue))
         given |= FIELD_VENUE;
@@ -110,7 +113,8 @@ static void read_short_form(struct fields *fields, struct event *event)
     event->type_count = 1;
     event->types->name = STR("General admission");
     if (!field_is_given(fields, "capacity"))
-        field_error(fields, "ticket_types", "is missing, and so is capacity: one of them is needed");
+        field_error(fields, "ticket_types",
+                    "is missing, and so is capacity: one of them is needed");
     if (field_integer(fields, "capacity", OPTIONAL, 1, CAPACITY_MAX, &capacity))
         event->types->capacity = (uint32_t)capacity;
     field_integer(fields, "price", OPTIONAL, 0, PRICE_MAX, &event->types->price);
@@ -199,10 +203,12 @@ static void read_type_updates(struct fields *fields, struct event_update *update
             continue;
         }
         bool is_new = !json_object_get(object, "id");
-        update->types[i].fields = read_type(call, object, prefix, is_new, true, &update->types[i].type);
+        update->types[i].fields =
+            read_type(call, object, prefix, is_new, true, &update->types[i].type);
         for (size_t j = 0; j < i; j++)
             if (update->types[i].type.id && update->types[j].type.id == update->types[i].type.id)
-                call_add_error(call, str_of(prefix), STR("is the same ticket type as one before it"));
+                call_add_error(call, str_of(prefix),
+                               STR("is the same ticket type as one before it"));
     }
 }
 
@@ -260,7 +266,8 @@ static struct page *render(struct snapshot *snapshot, unsigned slot)
     return snapshot_page(snapshot, slot, page);
 }
 
-/* Does If-None-Match hold this ETag? (RFC 9110 section 13.1.2: weak comparison, "*" matches all.) */
+/* Does If-None-Match hold this ETag? (RFC 9110 section 13.1.2: weak comparison, "*" matches all.)
+ */
 static bool is_unchanged(const struct call *call, struct str etag)
 {
     struct str list = http_header(call->request, "If-None-Match");
@@ -276,7 +283,6 @@ static void release_snapshot(void *owner)
 {
     snapshot_release(owner);
 }
-
 
 static void show_page(struct call *call, struct snapshot *snapshot, unsigned slot)
 {
@@ -361,7 +367,8 @@ static struct str search_cursor(struct call *call, const struct event_query *que
                                 const struct event *last)
 {
     struct buf *out = call_scratch();
-    struct str name = query->sort == SORT_NAME ? text_fold(call->arena, last->name) : (struct str){0};
+    struct str name =
+        query->sort == SORT_NAME ? text_fold(call->arena, last->name) : (struct str){0};
     buf_add_char(out, (char)query->sort);
     buf_add(out, &last->id, sizeof(last->id));
     buf_add(out, &last->starts_at, sizeof(last->starts_at));
@@ -403,9 +410,11 @@ static void read_search(struct call *call, struct event_query *query)
     parameter_time(&parameters, "from", &query->from);
     parameter_time(&parameters, "to", &query->to);
     if (parameter_choice(&parameters, "available", booleans, 2, &index)) query->available = index;
-    if (parameter_choice(&parameters, "status", event_status_names, 4, &index)) query->status = index;
+    if (parameter_choice(&parameters, "status", event_status_names, 4, &index))
+        query->status = index;
     parameter_id(&parameters, "organizer", &query->organizer);
-    if (parameter_choice(&parameters, "sort", sorts, 3, &index)) query->sort = (enum event_sort)index;
+    if (parameter_choice(&parameters, "sort", sorts, 3, &index))
+        query->sort = (enum event_sort)index;
     query->limit = parameter_limit(&parameters) + 1;
     read_search_cursor(&parameters, query);
     parameters_end(&parameters);

@@ -13,7 +13,8 @@ static enum store_status export_booking(struct buf *out, struct call *call, stru
     struct journal_list journal;
     struct payment_list payments;
     enum store_status status = store_booking_history(store, booking->row.id, page, &journal);
-    if (status == STORE_OK) status = store_booking_payments(store, booking->row.id, page, &payments);
+    if (status == STORE_OK)
+        status = store_booking_payments(store, booking->row.id, page, &payments);
     if (status != STORE_OK) return status;
 
     compose_booking_open(out, call->api, booking, false);
@@ -66,7 +67,8 @@ static enum store_status export_events(struct buf *out, struct call *call, struc
         count = list.count;
         if (count) {
             const struct event *event = list.items[count - 1];
-            query.after = (struct page_after){.set = true, .id = event->id, .number = event->starts_at};
+            query.after =
+                (struct page_after){.set = true, .id = event->id, .number = event->starts_at};
         }
     }
     return status;
@@ -77,8 +79,8 @@ static void read_export(struct call *call, struct store *store)
     struct arena page = {0};
     struct buf *out = call_scratch();
     struct user *user = NULL;
-    enum store_status status =
-        store_find_user(store, call->actor.id, (struct str){0}, (struct str){0}, call->arena, &user);
+    enum store_status status = store_find_user(store, call->actor.id, (struct str){0},
+                                               (struct str){0}, call->arena, &user);
     if (status == STORE_OK && !user) {
         reply_problem(call, UNAUTHORIZED, (struct str){0});
         return;

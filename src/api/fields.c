@@ -60,9 +60,9 @@ void fields_end(struct fields *fields)
 {
     const char *name;
     json_t *value;
-    json_object_foreach(fields->object, name, value)
-        if (!was_asked(fields->asked, fields->asked_count, name))
-            field_error(fields, name, "is not known here");
+    json_object_foreach(fields->object, name,
+                        value) if (!was_asked(fields->asked, fields->asked_count, name))
+        field_error(fields, name, "is not known here");
 }
 
 /* The member, NULL where it is absent or (after noting the error) of no use. */
@@ -155,8 +155,8 @@ bool field_secret(struct fields *fields, const char *name, unsigned flags, size_
     return true;
 }
 
-/* One '@' with something before it and a domain with no empty label behind it: whether mail arrives only
- * mail can tell. */
+/* One '@' with something before it and a domain with no empty label behind it: whether mail arrives
+ * only mail can tell. */
 static bool email_is_plausible(struct str email)
 {
     struct str domain = email;
@@ -195,11 +195,12 @@ bool field_username(struct fields *fields, const char *name, unsigned flags,
     bool good = text.len >= USERNAME_MIN && text.len <= USERNAME_MAX;
     for (size_t i = 0; good && i < text.len; i++) {
         char c = text.data[i];
-        good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-               c == '_' || c == '-';
+        good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               c == '.' || c == '_' || c == '-';
     }
     if (!good) {
-        field_error(fields, name, "must have 3 to 64 of the characters a-z, A-Z, 0-9, '.', '_', '-'");
+        field_error(fields, name,
+                    "must have 3 to 64 of the characters a-z, A-Z, 0-9, '.', '_', '-'");
         return false;
     }
     *ret_username = arena_str(fields->call->arena, text);
@@ -268,8 +269,8 @@ static struct str choices(struct call *call, const char *const *names, size_t co
     return arena_str(call->arena, buf_str(out));
 }
 
-bool field_choice(struct fields *fields, const char *name, unsigned flags,
-                  const char *const *names, size_t count, int *ret_index)
+bool field_choice(struct fields *fields, const char *name, unsigned flags, const char *const *names,
+                  size_t count, int *ret_index)
 {
     struct str text;
     if (!text_value(fields, name, flags, &text)) return false;

@@ -7,8 +7,8 @@
  *     fields_end(&fields);               // whatever was not asked for is an error
  *     if (reply_errors(call)) return;
  *
- * Each returns true when the member is there, is right, and is not null; *ret_ is untouched otherwise. Texts are copied
- * into the call's arena. */
+ * Each returns true when the member is there, is right, and is not null; *ret_ is untouched
+ * otherwise. Texts are copied into the call's arena. */
 #ifndef API_FIELDS_H
 #define API_FIELDS_H
 
@@ -38,7 +38,8 @@ void field_error(struct fields *fields, const char *name, const char *detail);
 bool field_is_given(const struct fields *fields, const char *name); /* also when null */
 bool field_is_null(const struct fields *fields, const char *name);
 
-/* Characters are code points. Surrounding white space is cut off; control characters are refused. */
+/* Characters are code points. Surrounding white space is cut off; control characters are refused.
+ */
 bool field_text(struct fields *fields, const char *name, unsigned flags, size_t min, size_t max,
                 struct str *ret_text);
 /* Bytes as they are; for passwords. */
@@ -51,8 +52,8 @@ bool field_integer(struct fields *fields, const char *name, unsigned flags, int6
                    int64_t max, int64_t *ret_value);
 bool field_boolean(struct fields *fields, const char *name, unsigned flags, bool *ret_value);
 bool field_time(struct fields *fields, const char *name, unsigned flags, int64_t *ret_at);
-bool field_choice(struct fields *fields, const char *name, unsigned flags,
-                  const char *const *names, size_t count, int *ret_index);
+bool field_choice(struct fields *fields, const char *name, unsigned flags, const char *const *names,
+                  size_t count, int *ret_index);
 bool field_zone(struct fields *fields, const char *name, unsigned flags, struct str *ret_zone);
 bool field_currency(struct fields *fields, const char *name, unsigned flags, char ret_currency[4]);
 /* An array of 'min' to 'max' elements, NULL where it is not right. */

@@ -25,8 +25,8 @@ static void gauge(struct buf *out, const char *name, const char *help, uint64_t 
     buf_printf(out, "%s %llu\n", name, (unsigned long long)value);
 }
 
-/* 'unit' is what 1 in the histogram means; 'labels' is empty or 'a="b",'. Bounds that hold nothing new are left
- * out, but for the last: the sums up to a bound stay right. */
+/* 'unit' is what 1 in the histogram means; 'labels' is empty or 'a="b",'. Bounds that hold nothing
+ * new are left out, but for the last: the sums up to a bound stay right. */
 static void histogram(struct buf *out, const char *name, const char *labels,
                       const struct histogram *histogram, double unit)
 {
@@ -52,7 +52,8 @@ static void histogram(struct buf *out, const char *name, const char *labels,
 static void route_labels(struct buf *out, size_t row)
 {
     if (row < route_count)
-        buf_printf(out, "method=\"%s\",route=\"%s\",", http_method_name(routes[row].method), routes[row].path);
+        buf_printf(out, "method=\"%s\",route=\"%s\",", http_method_name(routes[row].method),
+                   routes[row].path);
     else
         buf_printf(out, "method=\"\",route=\"\",");
     buf_add_char(out, '\0');
@@ -61,18 +62,20 @@ static void route_labels(struct buf *out, size_t row)
 static void write_requests(struct buf *out, const struct api *api)
 {
     struct buf labels = {0};
-    head(out, "admit_http_requests_total", "counter", "Requests answered, by route and class of status.");
+    head(out, "admit_http_requests_total", "counter",
+         "Requests answered, by route and class of status.");
     for (size_t row = 0; row <= route_count; row++) {
         buf_clear(&labels);
         route_labels(&labels, row);
         for (int class = 1; class < 6; class ++) {
             uint64_t count = read_count(&api->counts[row].statuses[class]);
             if (count)
-                buf_printf(out, "admit_http_requests_total{%sstatus=\"%dxx\"} %llu\n", labels.data, class,
-                           (unsigned long long)count);
+                buf_printf(out, "admit_http_requests_total{%sstatus=\"%dxx\"} %llu\n", labels.data,
+                           class, (unsigned long long)count);
         }
     }
-    head(out, "admit_http_request_seconds", "histogram", "Time from a complete request to its answer.");
+    head(out, "admit_http_request_seconds", "histogram",
+         "Time from a complete request to its answer.");
     for (size_t row = 0; row <= route_count; row++) {
         buf_clear(&labels);
         route_labels(&labels, row);
@@ -80,7 +83,8 @@ static void write_requests(struct buf *out, const struct api *api)
         for (int class = 1; class < 6; class ++)
             used |= read_count(&api->counts[row].statuses[class]) > 0;
         if (used)
-            histogram(out, "admit_http_request_seconds", labels.data, &api->counts[row].time_us, 16e-6);
+            histogram(out, "admit_http_request_seconds", labels.data, &api->counts[row].time_us,
+                      16e-6);
     }
     buf_free(&labels);
 }
@@ -97,8 +101,8 @@ static void write_bookings(struct buf *out, const struct batch_counts *counts)
     for (int outcome = OUTCOME_GONE + 1; outcome < OUTCOME_COUNT; outcome++) {
         uint64_t count = read_count(&counts->outcomes[outcome]);
         if (count)
-            buf_printf(out, "admit_bookings_total{outcome=\"%s\"} %llu\n", outcome_texts[outcome].word,
-                       (unsigned long long)count);
+            buf_printf(out, "admit_bookings_total{outcome=\"%s\"} %llu\n",
+                       outcome_texts[outcome].word, (unsigned long long)count);
     }
 }
 
@@ -110,7 +114,8 @@ static void write_batches(struct buf *out, const struct batch_counts *counts)
     histogram(out, "admit_commit_seconds", "", &counts->commit_us, 16e-6);
     counter(out, "admit_batch_retries_total", "Batches tried again after a conflict.",
             read_count(&counts->retries));
-    counter(out, "admit_batch_singles_total", "Commands tried one by one after their batch was refused.",
+    counter(out, "admit_batch_singles_total",
+            "Commands tried one by one after their batch was refused.",
             read_count(&counts->singles));
     counter(out, "admit_batch_faults_total", "Batches that the store could not do.",
             read_count(&counts->faults));
@@ -132,7 +137,8 @@ void metrics_write(struct buf *out, struct api *api)
     struct http_counts counts = http_server_counts(api->server);
     gauge(out, "admit_http_connections", "Open connections.", counts.connections);
     counter(out, "admit_http_accepted_total", "Connections accepted.", counts.accepted);
-    counter(out, "admit_http_refused_total", "Connections closed because there were too many.", counts.refused);
-    counter(out, "admit_http_timed_out_total", "Connections closed because a request took too long to arrive.",
-            counts.timed_out);
+    counter(out, "admit_http_refused_total", "Connections closed because there were too many.",
+            counts.refused);
+    counter(out, "admit_http_timed_out_total",
+            "Connections closed because a request took too long to arrive.", counts.timed_out);
 }

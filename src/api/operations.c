@@ -45,7 +45,9 @@ static bool may_see_metrics(const struct call *call)
 void operations_metrics(struct call *call)
 {
     if (!may_see_metrics(call)) {
-        reply_problem(call, UNAUTHORIZED, STR("The metrics are shown to this machine, and to who sends METRICS_TOKEN as bearer."));
+        reply_problem(call, UNAUTHORIZED,
+                      STR("The metrics are shown to this machine, and to who sends METRICS_TOKEN "
+                          "as bearer."));
         return;
     }
     struct buf *out = call_scratch();
@@ -69,7 +71,8 @@ static void answer_file(struct call *call, struct str path)
         reply_set_empty(call, 304);
     } else {
         struct str encodings = http_header(call->request, "Accept-Encoding");
-        bool zipped = file->gzip_data && encodings.len && memmem(encodings.data, encodings.len, "gzip", 4);
+        bool zipped =
+            file->gzip_data && encodings.len && memmem(encodings.data, encodings.len, "gzip", 4);
         reply_set_empty(call, 200);
         struct http_reply *reply = &call->request->reply;
         reply->content_type = file->content_type;

@@ -160,8 +160,7 @@ void reply_set_problem(struct call *call, enum outcome outcome, struct str detai
     emit_close(out, '}');
     fresh_reply(call, text->status, call->is_classic ? json_content : problem_content)->body =
         arena_str(call->arena, buf_str(out));
-    if (text->status == 401)
-        reply_header(call, "WWW-Authenticate", STR("Bearer realm=\"admit\""));
+    if (text->status == 401) reply_header(call, "WWW-Authenticate", STR("Bearer realm=\"admit\""));
 }
 
 void reply_problem(struct call *call, enum outcome outcome, struct str detail)
@@ -252,8 +251,10 @@ void reply_set_stored(struct call *call, const struct replay_answer *answer)
         http_add_header(call->request, is_location ? "Location" : "ETag", value);
     }
     reply->body = rest;
-    if (!rest.len) reply->content_type = NULL;
-    else if (answer->status >= 400 && !call->is_classic) reply->content_type = problem_content;
+    if (!rest.len)
+        reply->content_type = NULL;
+    else if (answer->status >= 400 && !call->is_classic)
+        reply->content_type = problem_content;
     http_add_header(call->request, "Idempotency-Replayed", STR("true"));
 }
 

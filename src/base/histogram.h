@@ -13,7 +13,8 @@
 enum { HISTOGRAM_BUCKETS = 22 };
 
 struct histogram {
-    _Atomic uint64_t counts[HISTOGRAM_BUCKETS]; /* [i]: values up to 2^i times the unit; last: the rest */
+    _Atomic uint64_t
+        counts[HISTOGRAM_BUCKETS]; /* [i]: values up to 2^i times the unit; last: the rest */
     _Atomic uint64_t sum;
 };
 

@@ -9,7 +9,8 @@ int command_backup(int argc, char **argv)
 {
     if (command_wants_help(argc, argv)) {
         printf("usage: %s\n\n"
-               "Copies the embedded store into a new file: consistent, also while 'admit serve' runs on it. The\n"
+               "Copies the embedded store into a new file: consistent, also while 'admit serve' "
+               "runs on it. The\n"
                "file must not exist yet.\n\n",
                usage);
         options_help(OPTIONS_STORE);

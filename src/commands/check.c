@@ -17,12 +17,18 @@ static void print_figures(const struct check_figures *figures)
         const char *name;
         uint64_t value;
     } rows[] = {
-        {"events", figures->events},       {"ticket types", figures->ticket_types},
-        {"users", figures->users},         {"bookings", figures->bookings},
-        {"  confirmed", figures->confirmed}, {"  waiting", figures->waiting},
-        {"  cancelled", figures->cancelled}, {"tickets", figures->tickets},
-        {"journal rows", figures->journal}, {"capacity", figures->capacity},
-        {"  booked", figures->booked},     {"  held", figures->held},
+        {"events", figures->events},
+        {"ticket types", figures->ticket_types},
+        {"users", figures->users},
+        {"bookings", figures->bookings},
+        {"  confirmed", figures->confirmed},
+        {"  waiting", figures->waiting},
+        {"  cancelled", figures->cancelled},
+        {"tickets", figures->tickets},
+        {"journal rows", figures->journal},
+        {"capacity", figures->capacity},
+        {"  booked", figures->booked},
+        {"  held", figures->held},
         {"  available", figures->capacity - figures->booked - figures->held},
         {"breaches", figures->breaches},
     };
@@ -34,8 +40,10 @@ int command_check(int argc, char **argv)
 {
     if (command_wants_help(argc, argv)) {
         printf("usage: %s\n\n"
-               "Proves for every event that booked + held + available = capacity, that the counters follow\n"
-               "from the journal, and that tickets and bookings agree with them. Prints the figures; exits 1\n"
+               "Proves for every event that booked + held + available = capacity, that the "
+               "counters follow\n"
+               "from the journal, and that tickets and bookings agree with them. Prints the "
+               "figures; exits 1\n"
                "on a breach. Works on a consistent state, also while 'admit serve' runs.\n\n",
                usage);
         options_help(OPTIONS_STORE);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* commands.h -- the commands of the program: each gets the arguments behind its name, prints
- * its results to standard output and what is wrong to standard error, and returns the exit status. */
+ * its results to standard output and what is wrong to standard error, and returns the exit status.
+ */
 #ifndef COMMANDS_COMMANDS_H
 #define COMMANDS_COMMANDS_H
 
@@ -19,8 +20,8 @@ int command_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Was --help (or -h) among the arguments? */
 bool command_wants_help(int argc, char **argv);
 
-/* Reads the settings of 'groups' and expects 'words' more arguments, which it leaves in argv[0..words).
- * False: said on standard error. */
+/* Reads the settings of 'groups' and expects 'words' more arguments, which it leaves in
+ * argv[0..words). False: said on standard error. */
 bool command_options(struct options *options, unsigned groups, int argc, char **argv, int words,
                      const char *usage, struct arena *arena);
 

@@ -8,7 +8,8 @@ static const char usage[] = "admit migrate [settings]";
 int command_migrate(int argc, char **argv)
 {
     if (command_wants_help(argc, argv)) {
-        printf("usage: %s\n\nMakes the store, or brings its schema up to date. 'serve' does the same at start.\n\n",
+        printf("usage: %s\n\nMakes the store, or brings its schema up to date. 'serve' does the "
+               "same at start.\n\n",
                usage);
         options_help(OPTIONS_STORE);
         return 0;

@@ -55,7 +55,8 @@ static const char *settings_made(struct store *writer, void *data)
     const char *error = kept_hex(writer, kept, "reference_key", REFERENCE_KEY_SIZE, &key);
     if (error) return error;
     size_t length;
-    if (sodium_hex2bin(kept->reference_key.bytes, REFERENCE_KEY_SIZE, key.data, key.len, NULL, &length, NULL) != 0 ||
+    if (sodium_hex2bin(kept->reference_key.bytes, REFERENCE_KEY_SIZE, key.data, key.len, NULL,
+                       &length, NULL) != 0 ||
         length != REFERENCE_KEY_SIZE)
         return "the setting reference_key in the store is damaged: restore the store from a backup";
     if (kept->given_secret) {
@@ -72,7 +73,8 @@ static void raise_descriptor_limit(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-            log_warn("the limit of open files could not be raised", LOG_STR("error", str_of(strerror(errno))));
+            log_warn("the limit of open files could not be raised",
+                     LOG_STR("error", str_of(strerror(errno))));
     }
 }
 
@@ -91,12 +93,17 @@ static void greet(const struct options *options, uint16_t port)
     const char *url = options->public_url ? options->public_url : address;
     log_info("listening", LOG_STR("address", str_of(options->host)), LOG_NUM("port", port),
              LOG_STR("database", str_starts(str_of(options->database_url), STR("sqlite:"))
-                                     ? str_of(options->database_url) : STR("(see DATABASE_URL)")));
+                                     ? str_of(options->database_url)
+                                     : STR("(see DATABASE_URL)")));
     if (!isatty(STDOUT_FILENO) && !getenv("ADMIT_GREET")) return;
     printf("\nadmit sells tickets at %s -- try it at %s/docs, or paste:\n\n"
-           "curl %s/v1/users --json '{\"email\":\"me@example.org\",\"name\":\"Me\",\"password\":\"correct horse\"}'\n"
-           "TOKEN=$(curl -s %s/v1/sessions --json '{\"login\":\"me@example.org\",\"password\":\"correct horse\"}' | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')\n"
-           "curl %s/v1/events -H \"Authorization: Bearer $TOKEN\" --json '{\"name\":\"Concert\",\"capacity\":100}'\n\n",
+           "curl %s/v1/users --json "
+           "'{\"email\":\"me@example.org\",\"name\":\"Me\",\"password\":\"correct horse\"}'\n"
+           "TOKEN=$(curl -s %s/v1/sessions --json "
+           "'{\"login\":\"me@example.org\",\"password\":\"correct horse\"}' | sed "
+           "'s/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')\n"
+           "curl %s/v1/events -H \"Authorization: Bearer $TOKEN\" --json "
+           "'{\"name\":\"Concert\",\"capacity\":100}'\n\n",
            url, url, url, url, url);
     fflush(stdout);
 }
@@ -115,8 +122,8 @@ static void wait_for_end(const sigset_t *signals)
     }
 }
 
-static struct http_server *start_server(const struct options *options, struct api *api, unsigned loops,
-                                        struct arena *arena, const char **ret_error)
+static struct http_server *start_server(const struct options *options, struct api *api,
+                                        unsigned loops, struct arena *arena, const char **ret_error)
 {
     struct http_settings settings = {
         .host = options->host,
@@ -140,12 +147,18 @@ static struct http_server *start_server(const struct options *options, struct ap
 static int run(const struct options *options, struct arena *arena, const sigset_t *signals)
 {
     size_t cores = processors();
-    unsigned loops = options->http_loops ? (unsigned)options->http_loops : cores > 3 ? (unsigned)cores / 2 : 1;
+    unsigned loops = options->http_loops ? (unsigned)options->http_loops
+                     : cores > 3         ? (unsigned)cores / 2
+                                         : 1;
     struct kept kept = {.arena = arena, .given_secret = options->jwt_secret};
     struct engine_settings engine_settings = {
         .database_url = options->database_url,
-        .readers = options->readers ? (size_t)options->readers : cores < 2 ? 2 : cores,
-        .hashers = options->hashers ? (size_t)options->hashers : cores < 4 ? 1 : cores / 4,
+        .readers = options->readers ? (size_t)options->readers
+                   : cores < 2      ? 2
+                                    : cores,
+        .hashers = options->hashers ? (size_t)options->hashers
+                   : cores < 4      ? 1
+                                    : cores / 4,
         .queue_depth = (size_t)options->queue_depth,
         .keep_cancelled_ms = options->keep_cancelled_ms,
     };
@@ -185,14 +198,17 @@ static int run(const struct options *options, struct arena *arena, const sigset_
 int command_serve(int argc, char **argv)
 {
     if (command_wants_help(argc, argv)) {
-        printf("usage: %s\n\nServes the box office over HTTP. Each setting is a flag, an environment variable, or a line\n"
-               "in '.env' in the working directory; the first of these wins.\n\n", usage);
+        printf("usage: %s\n\nServes the box office over HTTP. Each setting is a flag, an "
+               "environment variable, or a line\n"
+               "in '.env' in the working directory; the first of these wins.\n\n",
+               usage);
         options_help(OPTIONS_STORE | OPTIONS_LOG | OPTIONS_SERVE);
         return 0;
     }
     struct arena arena = {0};
     struct options options;
-    if (!command_options(&options, OPTIONS_STORE | OPTIONS_LOG | OPTIONS_SERVE, argc, argv, 0, usage, &arena)) {
+    if (!command_options(&options, OPTIONS_STORE | OPTIONS_LOG | OPTIONS_SERVE, argc, argv, 0,
+                         usage, &arena)) {
         arena_free(&arena);
         return 1;
     }

@@ -20,10 +20,12 @@ static const char usage[] = "admit user add EMAIL [--role ROLE] [--name NAME] [s
 static int help(void)
 {
     printf("usage: %s\n\n"
-           "add   makes an account; the password is read from the terminal (unseen) or from standard input.\n"
+           "add   makes an account; the password is read from the terminal (unseen) or from "
+           "standard input.\n"
            "role  gives an account a role: user, organizer or admin.\n"
            "list  prints id, role, e-mail address, user name and name of every account.\n\n"
-           "With the embedded store, add and role need the store for themselves: stop 'admit serve' first, or\n"
+           "With the embedded store, add and role need the store for themselves: stop 'admit "
+           "serve' first, or\n"
            "let an administrator use PATCH /v1/users/{id}.\n\n",
            usage);
     options_help(OPTIONS_STORE);
@@ -47,7 +49,8 @@ static const char *take_flag(const char *name, int *argc, char **argv)
     return NULL;
 }
 
-/* One line, without its end; from a terminal without showing it. False when there is none, or it is too long. */
+/* One line, without its end; from a terminal without showing it. False when there is none, or it is
+ * too long. */
 static bool read_password(char *password, size_t size)
 {
     struct termios shown, hidden;
@@ -111,7 +114,8 @@ static enum outcome run(struct store *store, const struct command *command, stru
 
 static int say(enum outcome outcome, const char *email, const struct user *user)
 {
-    if (outcome_is_error(outcome)) return command_fail("%s: %s", email, outcome_texts[outcome].text);
+    if (outcome_is_error(outcome))
+        return command_fail("%s: %s", email, outcome_texts[outcome].text);
     printf("%llu %s %s\n", (unsigned long long)user->id, role_names[user->role], email);
     return 0;
 }
@@ -121,11 +125,13 @@ static int user_add(struct store *store, const char *email, const char *name, en
 {
     char password[PASSWORD_MAX_BYTES + 2];
     struct str address = str_of(email);
-    if (!memchr(address.data, '@', address.len) || address.len > EMAIL_MAX_BYTES || !str_is_utf8(address))
+    if (!memchr(address.data, '@', address.len) || address.len > EMAIL_MAX_BYTES ||
+        !str_is_utf8(address))
         return command_fail("EMAIL is \"%s\": an e-mail address is needed", email);
     if (!read_password(password, sizeof(password)) || strlen(password) < PASSWORD_MIN_BYTES ||
         strlen(password) > PASSWORD_MAX_BYTES)
-        return command_fail("the password must have %d to %d bytes", PASSWORD_MIN_BYTES, PASSWORD_MAX_BYTES);
+        return command_fail("the password must have %d to %d bytes", PASSWORD_MIN_BYTES,
+                            PASSWORD_MAX_BYTES);
     struct command command = {
         .kind = COMMAND_REGISTER,
         .user = {.fields = FIELD_EMAIL,
@@ -134,7 +140,8 @@ static int user_add(struct store *store, const char *email, const char *name, en
                           .role = role,
                           .password_hash = password_hash(arena, str_of(password))}}};
     sodium_memzero(password, sizeof(password));
-    if (!command.user.user.password_hash.len) return command_fail("not enough memory to hash the password");
+    if (!command.user.user.password_hash.len)
+        return command_fail("not enough memory to hash the password");
     struct user user = {0};
     enum outcome outcome = run(store, &command, &user);
     return say(outcome, email, &user);
@@ -149,7 +156,8 @@ static int user_role(struct store *store, const char *email, enum role role, str
                                                is_email ? (struct str){0} : folded, arena, &user);
     if (status != STORE_OK) return command_fail("%s", store_error(store));
     if (!user) return command_fail("nobody has the login \"%s\"", email);
-    struct command command = {.kind = COMMAND_SET_ROLE, .user = {.user = {.id = user->id, .role = role}}};
+    struct command command = {.kind = COMMAND_SET_ROLE,
+                              .user = {.user = {.id = user->id, .role = role}}};
     struct user changed = {0};
     enum outcome outcome = run(store, &command, &changed);
     return say(outcome, email, &changed);
@@ -165,8 +173,9 @@ static int user_list(struct store *store)
             return command_fail("%s", store_error(store));
         for (size_t i = 0; i < list.count; i++) {
             const struct user *user = list.items[i];
-            printf("%llu\t%s\t%.*s\t%.*s\t%.*s\n", (unsigned long long)user->id, role_names[user->role],
-                   STR_FMT(user->email), STR_FMT(user->username), STR_FMT(user->name));
+            printf("%llu\t%s\t%.*s\t%.*s\t%.*s\n", (unsigned long long)user->id,
+                   role_names[user->role], STR_FMT(user->email), STR_FMT(user->username),
+                   STR_FMT(user->name));
             query.after = user->id;
         }
         count = list.count;
@@ -181,7 +190,8 @@ static int dispatch(struct options *options, int words, char **argv, const char 
                     const char *role_name, struct arena *arena)
 {
     const char *verb = words ? argv[0] : "";
-    bool add = strcmp(verb, "add") == 0 && words == 2, set = strcmp(verb, "role") == 0 && words == 3;
+    bool add = strcmp(verb, "add") == 0 && words == 2,
+         set = strcmp(verb, "role") == 0 && words == 3;
     bool list = strcmp(verb, "list") == 0 && words == 1;
     if (!add && !set && !list) {
         fprintf(stderr, "usage: %s\n", usage);
@@ -189,10 +199,12 @@ static int dispatch(struct options *options, int words, char **argv, const char 
     }
     const char *wanted = set ? argv[2] : role_name ? role_name : "user";
     int role = NAME_INDEX(role_names, str_of(wanted));
-    if (role < 0) return command_fail("the role is \"%s\": user, organizer or admin is needed", wanted);
+    if (role < 0)
+        return command_fail("the role is \"%s\": user, organizer or admin is needed", wanted);
 
     const char *error;
-    struct store *store = store_open(options->database_url, list ? STORE_READ : STORE_WRITE, !list, arena, &error);
+    struct store *store =
+        store_open(options->database_url, list ? STORE_READ : STORE_WRITE, !list, arena, &error);
     if (!store) return command_fail("%s", error);
     int status = add   ? user_add(store, argv[1], name, (enum role)role, arena)
                  : set ? user_role(store, argv[1], (enum role)role, arena)

@@ -29,15 +29,16 @@ static void logins_move(struct working_set *set, const struct user *before,
                         const struct user *after)
 {
     for (int is_email = 0; is_email < 2; is_email++) {
-        struct login_entry *old = login_of(set, is_email, is_email ? before->email : before->username);
-        struct login_entry *new = login_of(set, is_email, is_email ? after->email : after->username);
+        struct login_entry *old =
+            login_of(set, is_email, is_email ? before->email : before->username);
+        struct login_entry *new =
+            login_of(set, is_email, is_email ? after->email : after->username);
         if (old) old->user_id = 0;
         if (new) new->user_id = after->id;
     }
 }
 
-void decide_register(struct working_set *set, const struct command *command,
-                     struct result *result)
+void decide_register(struct working_set *set, const struct command *command, struct result *result)
 {
     const struct user *wanted = &command->user.user;
     if (!logins_are_free(login_of(set, true, wanted->email), login_of(set, false, wanted->username),
@@ -101,8 +102,7 @@ void decide_update_user(struct working_set *set, const struct command *command,
     result->user = &entry->row;
 }
 
-void decide_set_role(struct working_set *set, const struct command *command,
-                     struct result *result)
+void decide_set_role(struct working_set *set, const struct command *command, struct result *result)
 {
     if (command->actor.id != 0 && command->actor.role != ROLE_ADMIN) {
         result->outcome = FORBIDDEN;
@@ -116,8 +116,7 @@ void decide_set_role(struct working_set *set, const struct command *command,
     result->user = &entry->row;
 }
 
-void decide_sign_out(struct working_set *set, const struct command *command,
-                     struct result *result)
+void decide_sign_out(struct working_set *set, const struct command *command, struct result *result)
 {
     revoke(set, command, command->user.user.id);
     result->outcome = OUTCOME_GONE;

@@ -22,8 +22,8 @@
  *  4. An answer leaves only after what it says is on disk. (engine/batch.c)
  *  5. A request is applied once, however often it is sent with the same key. (engine/batch.c)
  *  6. A cancelled booking holds no tickets; its numbers go to the next in line or back on sale.
- *  7. Every change of state appends one row to the journal, in the same transaction; the counters can be
- *     rebuilt from it.
+ *  7. Every change of state appends one row to the journal, in the same transaction; the counters
+ * can be rebuilt from it.
  *
  * Reasons in the journal: "booked", "joined", "promoted", "cancelled", "event_cancelled",
  * "user_erased". */
@@ -33,8 +33,8 @@
 
 bool ticket_type_is_sane(const struct ticket_type *type)
 {
-    return (uint64_t)type->booked + type->held <= type->capacity &&
-           type->wanted >= type->waiting && (type->waiting > 0 || type->wanted == 0);
+    return (uint64_t)type->booked + type->held <= type->capacity && type->wanted >= type->waiting &&
+           (type->waiting > 0 || type->wanted == 0);
 }
 
 static void refuse(struct result *result, enum outcome outcome)
@@ -125,10 +125,11 @@ static bool too_many(struct working_set *set, struct result *result, const char 
 {
     refuse(result, TOO_MANY);
     result->pointer = "/quantity";
-    result->detail = has ? arena_printf(set->arena, "%s is %u tickets, %u were asked for and you have %u.",
-                                        what, most, quantity, has)
-                         : arena_printf(set->arena, "%s is %u tickets, %u were asked for.", what,
-                                        most, quantity);
+    result->detail =
+        has ? arena_printf(set->arena, "%s is %u tickets, %u were asked for and you have %u.", what,
+                           most, quantity, has)
+            : arena_printf(set->arena, "%s is %u tickets, %u were asked for.", what, most,
+                           quantity);
     return false;
 }
 
@@ -144,8 +145,7 @@ static bool book_is_within_limits(struct working_set *set, const struct event *e
     if (quantity > type->capacity)
         return too_many(set, result, "The whole capacity", type->capacity, quantity, 0);
     if (event->max_per_user) {
-        const struct holder_entry *holder =
-            working_set_holder(set, event->id, command->actor.id);
+        const struct holder_entry *holder = working_set_holder(set, event->id, command->actor.id);
         assert(holder && holder->loaded);
         if (quantity + holder->quantity > event->max_per_user)
             return too_many(set, result, "The most for one person", event->max_per_user, quantity,
@@ -327,8 +327,9 @@ void decide_pay(struct working_set *set, const struct command *command, struct r
     int64_t due = booking_total(booking) - booking->paid;
     if (command->pay.amount > due) {
         refuse(result, OVERPAID);
-        result->detail = arena_printf(set->arena, "%lld is more than the %lld that are due.",
-                                      (long long)command->pay.amount, (long long)(due > 0 ? due : 0));
+        result->detail =
+            arena_printf(set->arena, "%lld is more than the %lld that are due.",
+                         (long long)command->pay.amount, (long long)(due > 0 ? due : 0));
         return;
     }
     struct payment *payment = ARENA_NEW(set->arena, struct payment);

@@ -22,7 +22,7 @@ enum change_kind {
     CHANGE_EVENT_DELETE, /* one that was never booked: with its types */
     CHANGE_EVENT_CANCEL, /* every active booking of it: journal, status, tickets, in sets */
     CHANGE_TYPE_INSERT,
-    CHANGE_TYPE_UPDATE, /* name, price, limits; counters and capacity are the dirty mark's */
+    CHANGE_TYPE_UPDATE,     /* name, price, limits; counters and capacity are the dirty mark's */
     CHANGE_HOLDERS_REBUILD, /* max_per_user came to an event that is already selling */
     CHANGE_USER_INSERT,
     CHANGE_USER_UPDATE, /* the whole row */
@@ -42,7 +42,7 @@ struct replay_answer {
     unsigned char request[16];
     int status;
     int64_t at;
-    struct str body;     /* with its headers: the writer's own format */
+    struct str body; /* with its headers: the writer's own format */
 };
 
 struct change {

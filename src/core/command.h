@@ -12,7 +12,8 @@
 enum command_kind {
     COMMAND_BOOK,
     COMMAND_CANCEL,        /* one booking, or some of its tickets */
-    COMMAND_CANCEL_NEWEST, /* this user's newest active booking of an event, confirmed before waiting */
+    COMMAND_CANCEL_NEWEST, /* this user's newest active booking of an event, confirmed before
+                              waiting */
     COMMAND_PAY,
     COMMAND_CREATE_EVENT,
     COMMAND_UPDATE_EVENT,
@@ -60,8 +61,8 @@ struct ticket_type_update {
 
 struct event_update {
     unsigned fields;
-    struct event event;      /* id is that of the event to change; types are not looked at */
-    uint64_t version;        /* If-Match: 0 for any */
+    struct event event; /* id is that of the event to change; types are not looked at */
+    uint64_t version;   /* If-Match: 0 for any */
     struct ticket_type_update *types;
     size_t type_count;
 };
@@ -87,13 +88,13 @@ struct command {
             enum payment_method method;
             struct str note;
         } pay;
-        struct event create;        /* ids are made by core; types as given */
+        struct event create; /* ids are made by core; types as given */
         struct event_update update;
-        uint64_t event_id;          /* COMMAND_DELETE_EVENT */
+        uint64_t event_id; /* COMMAND_DELETE_EVENT */
         struct {
             unsigned fields;
             struct user user; /* COMMAND_UPDATE_USER and SET_ROLE: id says whom */
-        } user;                     /* also COMMAND_REGISTER, SIGN_OUT, ERASE_USER */
+        } user;               /* also COMMAND_REGISTER, SIGN_OUT, ERASE_USER */
         struct {
             int64_t replays_before, revocations_before;
             uint32_t most;
@@ -111,9 +112,9 @@ struct result {
     struct booking *booking;
     struct user *user;
     struct payment *payment;
-    uint32_t position; /* in the waiting list, 1 = next; only where outcome is OUTCOME_WAITING */
-    uint64_t ahead;    /* tickets wanted before */
-    uint32_t promoted; /* bookings of others that got their tickets by this */
+    uint32_t position;  /* in the waiting list, 1 = next; only where outcome is OUTCOME_WAITING */
+    uint64_t ahead;     /* tickets wanted before */
+    uint32_t promoted;  /* bookings of others that got their tickets by this */
     uint32_t cancelled; /* tickets, or places in line, that this gave back */
     enum booking_status was; /* COMMAND_CANCEL*: the state before */
     /* For errors: which member of the request (a JSON pointer) and a sentence; NULL for the

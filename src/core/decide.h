@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decide.h -- the box office decides: no I/O, no clock, no threads.
  *
- * Given what the store holds (a working set that was planned and loaded for this command), a command
- * becomes a result and changes. A refusal is a result like any other and changes nothing.
+ * Given what the store holds (a working set that was planned and loaded for this command), a
+ * command becomes a result and changes. A refusal is a result like any other and changes nothing.
  * The rules that hold afterwards stand in core/booking.c. */
 #ifndef CORE_DECIDE_H
 #define CORE_DECIDE_H

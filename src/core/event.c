@@ -3,8 +3,8 @@
  *
  *   draft <---> on_sale <---> closed        any of them ---DELETE---> cancelled, for good
  *
- * The form of what comes in (lengths, known currency and time zone) was checked before; here is what
- * depends on what the event already is. */
+ * The form of what comes in (lengths, known currency and time zone) was checked before; here is
+ * what depends on what the event already is. */
 #include <assert.h>
 
 #include "core/parts.h"
@@ -36,7 +36,8 @@ static bool event_times_fit(const struct event *event, struct result *result)
 static bool type_times_fit(const struct ticket_type *type, struct result *result)
 {
     if (type->sales_start && type->sales_end && type->sales_end <= type->sales_start)
-        return invalid(result, "/ticket_types", "has a sales_end that is not after its sales_start");
+        return invalid(result, "/ticket_types",
+                       "has a sales_end that is not after its sales_start");
     return true;
 }
 
@@ -88,7 +89,8 @@ static bool event_after(struct working_set *set, const struct event_update *upda
     if (update->fields & FIELD_STARTS_AT) after->starts_at = to->starts_at;
     if (update->fields & FIELD_ENDS_AT) after->ends_at = to->ends_at;
     if (update->fields & FIELD_TIMEZONE) after->timezone = to->timezone;
-    if (update->fields & FIELD_CURRENCY) memcpy(after->currency, to->currency, sizeof(to->currency));
+    if (update->fields & FIELD_CURRENCY)
+        memcpy(after->currency, to->currency, sizeof(to->currency));
     if (update->fields & FIELD_STATUS) after->status = to->status;
     if (update->fields & FIELD_MAX_PER_USER) after->max_per_user = to->max_per_user;
     after->version++;
@@ -96,10 +98,12 @@ static bool event_after(struct working_set *set, const struct event_update *upda
 
     if (after->starts_at && after->starts_at != event->starts_at && after->starts_at <= set->now)
         return invalid(result, "/starts_at", "is in the past");
-    if (event->ever_booked && memcmp(after->currency, event->currency, sizeof(event->currency)) != 0)
+    if (event->ever_booked &&
+        memcmp(after->currency, event->currency, sizeof(event->currency)) != 0)
         return invalid(result, "/currency", "cannot change once there are bookings");
     if (event->ever_booked && after->status == EVENT_DRAFT && event->status != EVENT_DRAFT)
-        return invalid(result, "/status", "cannot go back to draft once there are bookings: close the event");
+        return invalid(result, "/status",
+                       "cannot go back to draft once there are bookings: close the event");
     return event_times_fit(after, result);
 }
 
@@ -133,7 +137,8 @@ static bool update_check(struct working_set *set, const struct command *command,
                          struct ticket_type *types, struct result *result)
 {
     const struct event_update *update = &command->update;
-    bool manages = entry->found && actor_manages(&command->actor, command->organizing_allowed, &entry->row);
+    bool manages =
+        entry->found && actor_manages(&command->actor, command->organizing_allowed, &entry->row);
     bool visible = entry->found && (manages || entry->row.status != EVENT_DRAFT);
     if (!visible || !manages) {
         result->outcome = visible ? FORBIDDEN : NO_SUCH_EVENT;
@@ -207,7 +212,8 @@ void decide_delete_event(struct working_set *set, const struct command *command,
                          struct result *result)
 {
     struct event_entry *entry = working_set_event(set, command->event_id);
-    bool manages = entry->found && actor_manages(&command->actor, command->organizing_allowed, &entry->row);
+    bool manages =
+        entry->found && actor_manages(&command->actor, command->organizing_allowed, &entry->row);
     if (!entry->found || (!manages && entry->row.status == EVENT_DRAFT)) {
         result->outcome = NO_SUCH_EVENT;
         return;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* model.h -- the things of a box office as plain values: events, ticket types, bookings, users.
  *
- * Times are milliseconds since 1970 (base/clock.h), 0 for none. Money is in minor units. Strings are
- * valid UTF-8. An optional limit is 0 when there is none. */
+ * Times are milliseconds since 1970 (base/clock.h), 0 for none. Money is in minor units. Strings
+ * are valid UTF-8. An optional limit is 0 when there is none. */
 #ifndef CORE_MODEL_H
 #define CORE_MODEL_H
 

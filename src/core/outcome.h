@@ -8,7 +8,8 @@
 #define OUTCOMES(X)                                                                                \
     X(OUTCOME_OK, "ok", 200, "Done.")                                                              \
     X(OUTCOME_CREATED, "created", 201, "Created.")                                                 \
-    X(OUTCOME_WAITING, "waiting", 202, "There are not enough tickets: you are in the waiting list.") \
+    X(OUTCOME_WAITING, "waiting", 202,                                                             \
+      "There are not enough tickets: you are in the waiting list.")                                \
     X(OUTCOME_GONE, "no_content", 204, "Done.")                                                    \
     X(BAD_REQUEST, "bad_request", 400, "The request cannot be understood.")                        \
     X(INVALID, "invalid", 400, "Some of what was sent is not acceptable.")                         \

@@ -17,14 +17,11 @@ void decide_update_event(struct working_set *set, const struct command *command,
                          struct result *result);
 void decide_delete_event(struct working_set *set, const struct command *command,
                          struct result *result);
-void decide_register(struct working_set *set, const struct command *command,
-                     struct result *result);
+void decide_register(struct working_set *set, const struct command *command, struct result *result);
 void decide_update_user(struct working_set *set, const struct command *command,
                         struct result *result);
-void decide_set_role(struct working_set *set, const struct command *command,
-                     struct result *result);
-void decide_sign_out(struct working_set *set, const struct command *command,
-                     struct result *result);
+void decide_set_role(struct working_set *set, const struct command *command, struct result *result);
+void decide_sign_out(struct working_set *set, const struct command *command, struct result *result);
 void decide_erase_user(struct working_set *set, const struct command *command,
                        struct result *result);
 
@@ -36,8 +33,8 @@ void waiting_join(struct working_set *set, struct type_entry *type, struct booki
 /* 'booking' has just ceased to wait. */
 void waiting_leave(struct type_entry *type, struct booking_entry *booking);
 
-/* core/booking.c: 'quantity' tickets of the booking go from state 'from' to state 'to': counters and
- * journal. 'whole' where the booking itself does, and not just some of its tickets. */
+/* core/booking.c: 'quantity' tickets of the booking go from state 'from' to state 'to': counters
+ * and journal. 'whole' where the booking itself does, and not just some of its tickets. */
 void booking_move(struct working_set *set, struct type_entry *type, const struct booking *booking,
                   enum booking_status from, enum booking_status to, uint32_t quantity, bool whole,
                   uint64_t actor_id, const char *reason);

@@ -2,9 +2,9 @@
 /* reference.h -- the public name of a booking: its id under a keyed permutation of 60 bits, in
  * Crockford's base 32 (K7Q2-M9XD-4TZB).
  *
- * Nothing is stored and nothing indexed: the id comes back out of the reference. Who does not have the key can
- * neither guess one nor count up. The permutation is a Feistel network of eight rounds over two halves
- * of 30 bits with SipHash-2-4 (libsodium's crypto_shorthash) as round function. */
+ * Nothing is stored and nothing indexed: the id comes back out of the reference. Who does not have
+ * the key can neither guess one nor count up. The permutation is a Feistel network of eight rounds
+ * over two halves of 30 bits with SipHash-2-4 (libsodium's crypto_shorthash) as round function. */
 #ifndef CORE_REFERENCE_H
 #define CORE_REFERENCE_H
 

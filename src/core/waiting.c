@@ -2,9 +2,9 @@
 /* The waiting list of a ticket type: its bookings in state 'waiting', in order of id, which is
  * the order in which they were committed.
  *
- * A batch holds the head of the line, as deep as its plan says that tickets may come free. Who joins
- * in this batch is put behind only where the whole line is here; otherwise there is a gap, and the
- * plan's bound says that nobody behind the gap is reached. */
+ * A batch holds the head of the line, as deep as its plan says that tickets may come free. Who
+ * joins in this batch is put behind only where the whole line is here; otherwise there is a gap,
+ * and the plan's bound says that nobody behind the gap is reached. */
 #include <assert.h>
 
 #include "base/array.h"
@@ -46,7 +46,8 @@ uint32_t waiting_serve(struct working_set *set, struct type_entry *type)
 {
     uint32_t served = 0;
     struct booking_entry *head;
-    /* Rules 2 and 3: strictly from the head. If it wants more than is free, what is free is kept for it. */
+    /* Rules 2 and 3: strictly from the head. If it wants more than is free, what is free is kept
+     * for it. */
     while (ticket_type_available(&type->row) > 0 && (head = waiting_head(type)) &&
            head->row.quantity <= ticket_type_available(&type->row)) {
         struct booking *booking = &head->row;

@@ -149,8 +149,8 @@ struct replay_entry *working_set_want_replay(struct working_set *set, const stru
     bool is_new;
     struct replay_entry *replay =
         entry(set, &set->replays, a ^ key->user_id, b, sizeof(*replay), &is_new);
-    /* Two users whose 128-bit hashes differ by just their ids' difference: not in this universe, but
-     * then it must not be answered with somebody else's answer. */
+    /* Two users whose 128-bit hashes differ by just their ids' difference: not in this universe,
+     * but then it must not be answered with somebody else's answer. */
     assert(is_new || replay->key.user_id == key->user_id);
     replay->key = *key;
     return replay;
@@ -158,8 +158,9 @@ struct replay_entry *working_set_want_replay(struct working_set *set, const stru
 
 /* ---- what a command needs ---- */
 
-/* 'freed' more tickets may go to the line of 'type'. Each of them serves at most one booking, as does
- * what was free before; one booking may have left the line, and one is looked at that does not fit. */
+/* 'freed' more tickets may go to the line of 'type'. Each of them serves at most one booking, as
+ * does what was free before; one booking may have left the line, and one is looked at that does not
+ * fit. */
 static void want_line(struct working_set *set, struct type_entry *type, uint32_t freed)
 {
     if (type->line_needed == 0) {
@@ -288,7 +289,9 @@ bool working_set_plan(struct working_set *set, const struct command *command, un
     case COMMAND_UPDATE_EVENT: return plan_update_event(set, command, at);
     case COMMAND_DELETE_EVENT: want_event(set, command->event_id); return true;
     case COMMAND_REGISTER: want_ids(set, SEQUENCE_USER, 1); return plan_logins(set, command);
-    case COMMAND_UPDATE_USER: want_user(set, command->user.user.id); return plan_logins(set, command);
+    case COMMAND_UPDATE_USER:
+        want_user(set, command->user.user.id);
+        return plan_logins(set, command);
     case COMMAND_SET_ROLE: want_user(set, command->user.user.id); return true;
     case COMMAND_ERASE_USER: return plan_erase(set, command, at);
     case COMMAND_SIGN_OUT:
@@ -308,14 +311,13 @@ struct booking_entry *working_set_put_booking(struct working_set *set,
     struct booking_entry *entry_ =
         entry(set, &set->bookings, booking->id, 0, sizeof(*entry_), &is_new);
     if (entry_->loaded) return entry_; /* already here: as a booking of its own, or in a line */
-    *entry_ = (struct booking_entry){
-        .id = booking->id, .loaded = true, .found = true, .row = *booking};
+    *entry_ =
+        (struct booking_entry){.id = booking->id, .loaded = true, .found = true, .row = *booking};
     return entry_;
 }
 
 void working_set_put_event(struct working_set *set, struct event_entry *entry_,
-                           const struct event *event, const struct ticket_type *types,
-                           size_t count)
+                           const struct event *event, const struct ticket_type *types, size_t count)
 {
     assert(!entry_->loaded && event->id == entry_->id);
     entry_->loaded = entry_->found = true;
@@ -341,8 +343,7 @@ void working_set_add_type(struct working_set *set, struct event_entry *event,
     event->row.type_count = count + 1;
 }
 
-struct event *working_set_event_copy(const struct working_set *set,
-                                     const struct event_entry *event)
+struct event *working_set_event_copy(const struct working_set *set, const struct event_entry *event)
 {
     struct event *copy = ARENA_NEW(set->arena, struct event);
     *copy = event->row;

@@ -16,8 +16,14 @@
 #include "core/change.h"
 #include "core/command.h"
 
-enum sequence { SEQUENCE_EVENT, SEQUENCE_TICKET_TYPE, SEQUENCE_BOOKING, SEQUENCE_USER,
-                SEQUENCE_PAYMENT, SEQUENCE_COUNT };
+enum sequence {
+    SEQUENCE_EVENT,
+    SEQUENCE_TICKET_TYPE,
+    SEQUENCE_BOOKING,
+    SEQUENCE_USER,
+    SEQUENCE_PAYMENT,
+    SEQUENCE_COUNT
+};
 
 /* A heap of ticket numbers, lowest first. */
 struct numbers {
@@ -126,8 +132,8 @@ struct working_set {
 void working_set_init(struct working_set *set, struct arena *arena, int64_t now);
 
 /* Notes what 'command' needs, as far as it can be seen by now. '*stage' is 0 at first and this
- * function's own after that. Returns true when nothing more will be asked for; otherwise it is to be
- * called again after the next load. */
+ * function's own after that. Returns true when nothing more will be asked for; otherwise it is to
+ * be called again after the next load. */
 bool working_set_plan(struct working_set *set, const struct command *command, unsigned *stage);
 
 /* The same for the answer to an Idempotency-Key. */

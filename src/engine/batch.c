@@ -21,7 +21,6 @@ enum {
     REPLAY_KEPT_MS = 24 * 60 * 60 * 1000,
 };
 
-
 void batcher_free(struct batcher *batcher)
 {
     arena_free(&batcher->arena);
@@ -73,7 +72,8 @@ static bool actor_is_alive(const struct batcher *batcher, const struct working_s
            directory_check(batcher->directory, actor->id, actor->token_at, &role);
 }
 
-/* The stored answer to the task's key, or a refusal; false when there is none and it is to be decided. */
+/* The stored answer to the task's key, or a refusal; false when there is none and it is to be
+ * decided. */
 static bool replay(struct batcher *batcher, struct working_set *set, struct replay_entry *entry,
                    struct task *task)
 {
@@ -125,16 +125,15 @@ static void publish_users(struct directory *directory, const struct working_set 
     for (size_t i = 0; i < set->changes.count; i++) {
         const struct change *change = &set->changes.items[i];
         switch (change->kind) {
-        case CHANGE_USER_INSERT: directory_user_added(directory, change->user->id); /* fall through */
+        case CHANGE_USER_INSERT:
+            directory_user_added(directory, change->user->id); /* fall through */
         case CHANGE_USER_UPDATE:
             directory_role_set(directory, change->user->id, change->user->role);
             break;
         case CHANGE_REVOKE:
             directory_revoked(directory, change->revoke.user_id, change->revoke.at);
             break;
-        case CHANGE_PRUNE:
-            directory_prune(directory, change->prune.revocations_before);
-            break;
+        case CHANGE_PRUNE: directory_prune(directory, change->prune.revocations_before); break;
         default: break;
         }
     }
@@ -253,6 +252,7 @@ void batch_run(struct batcher *batcher, struct task **tasks, size_t count, struc
         for (size_t i = 0; i < count; i++)
             batch_run(batcher, &tasks[i], 1, ret_again);
     } else {
-        answer_fault(batcher, tasks, count, status == STORE_REFUSED ? INTERNAL : UNAVAILABLE, status);
+        answer_fault(batcher, tasks, count, status == STORE_REFUSED ? INTERNAL : UNAVAILABLE,
+                     status);
     }
 }

@@ -20,19 +20,21 @@ struct task {
     bool has_key;
     struct replay_key key;
     unsigned char request[16];
-    /* The directory's version when the actor's token was checked; 0: no token, not to be checked. */
+    /* The directory's version when the actor's token was checked; 0: no token, not to be checked.
+     */
     uint64_t directory_version;
 
-    /* Writes the answer from 'result' while the rows it points to are there. May be called again when
-     * the batch has to be repeated: only the last one counts. For a task with a key it returns
+    /* Writes the answer from 'result' while the rows it points to are there. May be called again
+     * when the batch has to be repeated: only the last one counts. For a task with a key it returns
      * what is to be stored with the key; otherwise the return value is not looked at. */
     struct replay_answer (*compose)(struct task *task);
     void (*done)(struct task *task);
     void *owner;
 
     /* What became of it. */
-    struct result result;       /* outcome INTERNAL, UNAVAILABLE or OVERLOADED where 'composed' is false */
-    bool composed;              /* compose() was called for what 'result' says */
+    struct result
+        result;    /* outcome INTERNAL, UNAVAILABLE or OVERLOADED where 'composed' is false */
+    bool composed; /* compose() was called for what 'result' says */
     const struct replay_answer *replayed; /* the stored answer instead; good until done() returns */
 };
 
@@ -63,9 +65,9 @@ struct batcher {
 
 void batcher_free(struct batcher *batcher); /* what it allocated; the store is its owner's */
 
-/* Runs up to BATCH_MAX tasks as one batch, in order; a command_is_alone() only by itself. Each of them is
- * done afterwards, except those that belong into the next batch (struct result, 'again'): these
- * are put into *ret_again. */
+/* Runs up to BATCH_MAX tasks as one batch, in order; a command_is_alone() only by itself. Each of
+ * them is done afterwards, except those that belong into the next batch (struct result, 'again'):
+ * these are put into *ret_again. */
 void batch_run(struct batcher *batcher, struct task **tasks, size_t count, struct list *ret_again);
 
 #endif

@@ -48,7 +48,8 @@ static struct person *directory_person(struct directory *directory, uint64_t use
     if (person) return person;
     if (directory->count == directory->size) {
         directory->size = directory->size ? directory->size * 2 : 64;
-        directory->people = realloc(directory->people, directory->size * sizeof(*directory->people));
+        directory->people =
+            realloc(directory->people, directory->size * sizeof(*directory->people));
         if (!directory->people) abort();
     }
     size_t at = directory_place(directory, user_id);
@@ -112,7 +113,8 @@ int64_t directory_issue_time(struct directory *directory, uint64_t user_id, int6
 void directory_user_added(struct directory *directory, uint64_t user_id)
 {
     uint64_t last = atomic_load(&directory->last_user_id);
-    while (last < user_id && !atomic_compare_exchange_weak(&directory->last_user_id, &last, user_id))
+    while (last < user_id &&
+           !atomic_compare_exchange_weak(&directory->last_user_id, &last, user_id))
         continue;
 }
 

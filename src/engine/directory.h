@@ -2,9 +2,9 @@
 /* directory.h -- what must be known of users on every request, in memory: who is more than a
  * user, and whose tokens are dead since when.
  *
- * Both are short lists: few are organizers, and a revocation is forgotten when the longest token has
- * run out. The lane keeps them up to date as it commits. A version number moves with
- * every change, so that who remembers an answer need not ask again while it stands still. */
+ * Both are short lists: few are organizers, and a revocation is forgotten when the longest token
+ * has run out. The lane keeps them up to date as it commits. A version number moves with every
+ * change, so that who remembers an answer need not ask again while it stands still. */
 #ifndef ENGINE_DIRECTORY_H
 #define ENGINE_DIRECTORY_H
 
@@ -21,8 +21,8 @@ void directory_free(struct directory *directory);
 /* Moves when a role or a revocation does; a new user does not move it. */
 uint64_t directory_version(const struct directory *directory);
 
-/* Is a token of that user, issued at that time (milliseconds), still good? Not for users that do not
- * exist. The role comes with it. */
+/* Is a token of that user, issued at that time (milliseconds), still good? Not for users that do
+ * not exist. The role comes with it. */
 bool directory_check(struct directory *directory, uint64_t user_id, int64_t issued_at,
                      enum role *ret_role);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine.h -- the threads behind the HTTP loops, put together: lane, readers, hashers, and what they
- * keep in memory. */
+/* engine.h -- the threads behind the HTTP loops, put together: lane, readers, hashers, and what
+ * they keep in memory. */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
@@ -24,12 +24,12 @@ struct engine {
     struct retention *retention;
 };
 
-/* Opens the store (bringing its schema up to date) and starts the threads. 'settings_made' is called
- * with the writer before that, to get or make what is kept in the store's settings; it returns NULL or what is
- * wrong. On failure NULL and a sentence in *ret_error. */
+/* Opens the store (bringing its schema up to date) and starts the threads. 'settings_made' is
+ * called with the writer before that, to get or make what is kept in the store's settings; it
+ * returns NULL or what is wrong. On failure NULL and a sentence in *ret_error. */
 struct engine *engine_start(const struct engine_settings *settings,
-                            const char *(*settings_made)(struct store *writer, void *data), void *data,
-                            struct arena *arena, const char **ret_error);
+                            const char *(*settings_made)(struct store *writer, void *data),
+                            void *data, struct arena *arena, const char **ret_error);
 
 /* Each returns false when the queue is full: answer 503 at once. */
 bool engine_decide(struct engine *engine, struct task *task);

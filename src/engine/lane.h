@@ -2,8 +2,8 @@
 /* lane.h -- a thread that writes: a bounded queue before it, a store connection of its own, one
  * batch after the other.
  *
- * While a batch is being written the next one gathers by itself; there is no timer. When traffic is thin a
- * batch is one command, and its latency that of one commit. */
+ * While a batch is being written the next one gathers by itself; there is no timer. When traffic is
+ * thin a batch is one command, and its latency that of one commit. */
 #ifndef ENGINE_LANE_H
 #define ENGINE_LANE_H
 

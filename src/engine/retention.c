@@ -13,7 +13,8 @@ enum {
     ROWS_MOST = 10000,
 };
 #define HOUR_MS INT64_C(3600000)
-/* The longest TOKEN_TTL there may be: the setting could have been lowered since a token was issued. */
+/* The longest TOKEN_TTL there may be: the setting could have been lowered since a token was issued.
+ */
 #define REVOCATION_KEPT_MS (367 * 24 * HOUR_MS)
 
 struct retention {

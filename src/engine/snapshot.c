@@ -117,7 +117,8 @@ void snapshots_free(struct snapshots *snapshots)
 
 static struct node **find(struct snapshots *snapshots, uint64_t event_id)
 {
-    struct node **link = &snapshots->buckets[(event_id * 0x9e3779b97f4a7c15u >> 20) & snapshots->mask];
+    struct node **link =
+        &snapshots->buckets[(event_id * 0x9e3779b97f4a7c15u >> 20) & snapshots->mask];
     while (*link && (*link)->event_id != event_id)
         link = &(*link)->next;
     return link;

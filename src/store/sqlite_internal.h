@@ -29,7 +29,7 @@ enum {
     SEQUENCE_JOURNAL = SEQUENCE_COUNT, /* behind those that core knows */
     SQLITE_SEQUENCES,
     SEQUENCE_JOURNAL_KEY = 100, /* how it is written in the table */
-    BOOKINGS_BUCKET = 65536,    /* as in the index bookings_by_user */
+    BOOKINGS_BUCKET = 8192,     /* as in the index bookings_by_user */
     REPLAY_HOURS = 24,
     HOURS_MAX = 64,
 };

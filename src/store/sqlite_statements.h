@@ -59,16 +59,16 @@
     X(HOLDER, "SELECT quantity FROM holders WHERE event_id = ?1 AND user_id = ?2")                 \
     X(REPLAY, "SELECT request, status, at, body FROM idempotency "                                 \
               "WHERE hour = ?1 AND user_id = ?2 AND key = ?3")                                     \
-    X(BUCKETS, "SELECT (SELECT min(id) FROM bookings) / 65536, "                                   \
-               "(SELECT max(id) FROM bookings) / 65536")                                           \
-    X(BUCKETS_OF_EVENT, "SELECT (SELECT min(id) FROM bookings WHERE event_id = ?1) / 65536, "      \
-                        "(SELECT max(id) FROM bookings WHERE event_id = ?1) / 65536")              \
+    X(BUCKETS, "SELECT (SELECT min(id) FROM bookings) / 8192, "                                   \
+               "(SELECT max(id) FROM bookings) / 8192")                                           \
+    X(BUCKETS_OF_EVENT, "SELECT (SELECT min(id) FROM bookings WHERE event_id = ?1) / 8192, "      \
+                        "(SELECT max(id) FROM bookings WHERE event_id = ?1) / 8192")              \
     X(NEWEST, "SELECT id, status FROM bookings INDEXED BY bookings_by_user "                       \
-              "WHERE id / 65536 = ?1 AND user_id = ?2 AND event_id = ?3 AND status IN (1, 2, 3) "  \
+              "WHERE id / 8192 = ?1 AND user_id = ?2 AND event_id = ?3 AND status IN (1, 2, 3) "  \
               "ORDER BY status = 1, id DESC LIMIT 1")                                              \
     X(COMING, "SELECT b.id FROM bookings AS b INDEXED BY bookings_by_user "                        \
               "CROSS JOIN events AS e ON e.id = b.event_id "                                       \
-              "WHERE b.id / 65536 = ?1 AND b.user_id = ?2 AND b.status IN (1, 2, 3) "              \
+              "WHERE b.id / 8192 = ?1 AND b.user_id = ?2 AND b.status IN (1, 2, 3) "              \
               "AND e.status <> 3 AND (e.starts_at = 0 OR e.starts_at > ?3) ORDER BY b.id")
 
 /* ---- what a batch writes ---- */
@@ -173,13 +173,13 @@
     X(BOOKINGS_OF_USER,                                                                            \
       "SELECT " SQLITE_VIEW_COLUMNS                                                                \
       " FROM bookings AS b INDEXED BY bookings_by_user" SQLITE_VIEW_JOINS                          \
-      "WHERE b.id / 65536 = ?1 AND b.user_id = ?2 AND b.id < ?3 "                                  \
+      "WHERE b.id / 8192 = ?1 AND b.user_id = ?2 AND b.id < ?3 "                                  \
       "AND (?4 = 0 OR b.event_id = ?4) AND (?5 < 0 OR b.status = ?5) "                             \
       "ORDER BY b.id DESC LIMIT ?6")                                                               \
     X(BOOKINGS_OF_USERS,                                                                           \
       "SELECT " SQLITE_VIEW_COLUMNS                                                                \
       " FROM bookings AS b INDEXED BY bookings_by_user" SQLITE_VIEW_JOINS                          \
-      "WHERE b.id / 65536 = ?1 AND b.user_id IN (SELECT value FROM json_each(?2)) AND b.id < ?3 "  \
+      "WHERE b.id / 8192 = ?1 AND b.user_id IN (SELECT value FROM json_each(?2)) AND b.id < ?3 "  \
       "AND (?4 = 0 OR b.event_id = ?4) AND (?5 < 0 OR b.status = ?5) "                             \
       "ORDER BY b.id DESC LIMIT ?6")                                                               \
     X(BOOKINGS_OF_EVENT,                                                                           \

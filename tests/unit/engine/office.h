@@ -153,7 +153,8 @@ static inline int office_open(void **state, uint32_t capacity)
             names[i] = arena_str(&office->arena, str_of(name));
             wish_init(&wishes[i], COMMAND_REGISTER, 0);
             wishes[i].task.command.user.fields = FIELD_USERNAME;
-            wishes[i].task.command.user.user = (struct user){.username = names[i], .name = names[i]};
+            wishes[i].task.command.user.user =
+                (struct user){.username = names[i], .name = names[i]};
         }
         office_run(office, wishes, 100);
     }

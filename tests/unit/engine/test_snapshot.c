@@ -9,7 +9,8 @@ static struct event *show(uint64_t id, uint32_t booked)
 {
     static struct ticket_type type;
     static struct event event;
-    type = (struct ticket_type){.id = id, .event_id = id, .name = STR("seat"), .capacity = 9, .booked = booked};
+    type = (struct ticket_type){
+        .id = id, .event_id = id, .name = STR("seat"), .capacity = 9, .booked = booked};
     event = (struct event){.id = id, .name = STR("show"), .types = &type, .type_count = 1};
     return &event;
 }

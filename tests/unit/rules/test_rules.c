@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replays the scripts in tests/rules (whose README tells the notation) through core and batches on every
- * store, and lets the store check itself after each batch. */
+/* Replays the scripts in tests/rules (whose README tells the notation) through core and batches on
+ * every store, and lets the store check itself after each batch. */
 #include <assert.h>
 #include <cmocka.h>
 #include <glob.h>
@@ -354,8 +354,8 @@ static void look(struct script *script, char **words, int count, const char *exp
         assert_int_equal(store_find_event(script->reader, id, &arena, &event), STORE_OK);
         for (size_t i = 0; event && i < event->type_count; i++)
             if (event->types[i].id == type)
-                sprintf(actual, "booked %u held %u waiting %u available %u",
-                        event->types[i].booked, event->types[i].held, event->types[i].waiting,
+                sprintf(actual, "booked %u held %u waiting %u available %u", event->types[i].booked,
+                        event->types[i].held, event->types[i].waiting,
                         ticket_type_available(&event->types[i]));
     }
     if (strcmp(actual, expected) != 0)
@@ -370,11 +370,16 @@ static void run_command(struct script *script, char **words, int count, const ch
         const char *word;
         enum command_kind kind;
     } kinds[] = {
-        {"event", COMMAND_CREATE_EVENT},  {"type", COMMAND_UPDATE_EVENT},
-        {"capacity", COMMAND_UPDATE_EVENT}, {"set", COMMAND_UPDATE_EVENT},
-        {"book", COMMAND_BOOK},           {"cancel", COMMAND_CANCEL},
-        {"newest", COMMAND_CANCEL_NEWEST}, {"delete", COMMAND_DELETE_EVENT},
-        {"erase", COMMAND_ERASE_USER},    {"pay", COMMAND_PAY},
+        {"event", COMMAND_CREATE_EVENT},
+        {"type", COMMAND_UPDATE_EVENT},
+        {"capacity", COMMAND_UPDATE_EVENT},
+        {"set", COMMAND_UPDATE_EVENT},
+        {"book", COMMAND_BOOK},
+        {"cancel", COMMAND_CANCEL},
+        {"newest", COMMAND_CANCEL_NEWEST},
+        {"delete", COMMAND_DELETE_EVENT},
+        {"erase", COMMAND_ERASE_USER},
+        {"pay", COMMAND_PAY},
     };
     size_t i = 0;
     while (i < sizeof(kinds) / sizeof(kinds[0]) && strcmp(kinds[i].word, words[0]) != 0)
@@ -382,8 +387,10 @@ static void run_command(struct script *script, char **words, int count, const ch
     if (i == sizeof(kinds) / sizeof(kinds[0])) fail_line(script, "\"%s\" is no verb", words[0]);
     enum command_kind kind = kinds[i].kind;
 
-    /* Who acts: the one who books; the booking's owner, called like it where not said; the organizer. */
-    bool personal = kind == COMMAND_BOOK || kind == COMMAND_CANCEL_NEWEST || kind == COMMAND_ERASE_USER;
+    /* Who acts: the one who books; the booking's owner, called like it where not said; the
+     * organizer. */
+    bool personal =
+        kind == COMMAND_BOOK || kind == COMMAND_CANCEL_NEWEST || kind == COMMAND_ERASE_USER;
     const char *by = option(words, count, "by");
     const char *actor = *by ? by : personal ? words[1] : "o1";
     uint64_t booking = name_find(&script->bookings, words[1]), actor_id;
@@ -408,7 +415,9 @@ static void run_command(struct script *script, char **words, int count, const ch
         command->cancel.booking_id = booking;
         command->cancel.quantity = count > 2 ? number(words[2]) : 0;
         break;
-    case COMMAND_CANCEL_NEWEST: command->cancel.event_id = name_find(&script->events, words[2]); break;
+    case COMMAND_CANCEL_NEWEST:
+        command->cancel.event_id = name_find(&script->events, words[2]);
+        break;
     case COMMAND_DELETE_EVENT: command->event_id = name_find(&script->events, words[1]); break;
     case COMMAND_ERASE_USER: command->user.user.id = actor_id; break;
     case COMMAND_PAY:
@@ -426,7 +435,8 @@ static void run_line(struct script *script, char *text)
     int count = 0;
     text[strcspn(text, "#\n")] = '\0';
     snprintf(whole, sizeof(whole), "%s", text);
-    /* What is expected stands behind the first gap of two spaces that comes after a word that is no verb. */
+    /* What is expected stands behind the first gap of two spaces that comes after a word that is no
+     * verb. */
     char *gap = NULL;
     for (char *at = text; (at = strstr(at, "  "));) {
         char *end = at + strspn(at, " ");
