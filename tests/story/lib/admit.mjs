@@ -239,6 +239,7 @@ export async function start(options = {}) {
         DATABASE_URL: database,
         JWT_SECRET: SECRET,
         RATE_LIMIT: 'off',
+        HASHERS: '2', // the stories make more accounts than is usual
         LOG_FORMAT: 'json',
         ...options.env,
     });
