@@ -30,7 +30,7 @@ void api_free(struct api *api);
 
 /* For struct http_settings; 'data' is the struct api. */
 void api_handle(struct http_request *request, void *data);
-void api_error_body(int status, struct buf *body, const char **ret_content_type);
+void api_error_body(int status, struct buf *body, struct http_reply *reply);
 
 /* For /metrics; set once the server runs. */
 void api_set_server(struct api *api, struct http_server *server);

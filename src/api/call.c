@@ -249,7 +249,7 @@ static bool read_idempotency_key(struct call *call)
     struct str key = http_header(call->request, "Idempotency-Key");
     if (!(call->route->flags & ROUTE_REPLAYABLE) || !key.data) return true;
     if (key.len < 1 || key.len > IDEMPOTENCY_KEY_MAX) {
-        call_add_error(call, STR("Idempotency-Key"), STR("must have 1 to 255 characters"));
+        call_add_error(call, STR("/Idempotency-Key"), STR("must have 1 to 255 characters"));
         return !reply_errors(call);
     }
     struct task *task = &call->task;
@@ -320,6 +320,9 @@ static const struct route *find_route(struct call *call)
         reply_problem(call, NOT_FOUND, (struct str){0});
         return NULL;
     }
+    for (int method = 0; method < HTTP_METHODS; method++)
+        if (call->match.rows[method] >= 0)
+            call->is_classic = routes[call->match.rows[method]].flags & ROUTE_CLASSIC;
     int row = call->match.rows[request->method == HTTP_HEAD ? HTTP_GET : request->method];
     if (row >= 0) return &routes[row];
     if (request->method == HTTP_OPTIONS) {
@@ -366,7 +369,6 @@ void api_handle(struct http_request *request, void *data)
     call->base_headers = request->reply.header_count;
 
     if (!(call->route = find_route(call))) return;
-    call->is_classic = call->route->flags & ROUTE_CLASSIC;
     if (!may_call(call)) return;
     bool is_parsed = parse_body(call);
     json_t *body = call->body;

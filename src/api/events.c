@@ -205,10 +205,6 @@ static void read_type_updates(struct fields *fields, struct event_update *update
         bool is_new = !json_object_get(object, "id");
         update->types[i].fields =
             read_type(call, object, prefix, is_new, true, &update->types[i].type);
-        for (size_t j = 0; j < i; j++)
-            if (update->types[i].type.id && update->types[j].type.id == update->types[i].type.id)
-                call_add_error(call, str_of(prefix),
-                               STR("is the same ticket type as one before it"));
     }
 }
 

@@ -332,7 +332,7 @@ struct parameters parameters_of(struct call *call)
 void parameter_error(struct parameters *parameters, const char *name, const char *detail)
 {
     struct buf *out = call_scratch();
-    buf_add_char(out, '?');
+    buf_add_char(out, '/');
     buf_add_str(out, str_of(name));
     call_add_error(parameters->call, buf_str(out), str_of(detail));
 }

@@ -28,7 +28,7 @@ void operations_ready(struct call *call)
 }
 
 /* To whom the figures are shown: this machine, and who has the token. A proxy on this machine
- * speaks for others, so then only the client's own address counts. */
+ * speaks for others, who need the token. */
 static bool may_see_metrics(const struct call *call)
 {
     const char *token = call->api->settings.metrics_token;
@@ -37,9 +37,8 @@ static bool may_see_metrics(const struct call *call)
         struct str value = {given.data + 7, given.len - 7};
         return value.len == strlen(token) && sodium_memcmp(value.data, token, value.len) == 0;
     }
-    return !http_header(call->request, "X-Forwarded-For").data
-               ? address_is_loopback(call->request->peer)
-               : address_is_loopback(call->peer) && !str_equal(call->peer, call->request->peer);
+    return address_is_loopback(call->request->peer) &&
+           !http_header(call->request, "X-Forwarded-For").data;
 }
 
 void operations_metrics(struct call *call)

@@ -2,6 +2,7 @@
 #include "api/reply.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdio.h>
 
 #include "api/compose.h"
@@ -207,17 +208,27 @@ void reply_fault(struct call *call, struct store *store, enum store_status statu
     reply_send(call);
 }
 
-void api_error_body(int status, struct buf *body, const char **ret_content_type)
+void api_error_body(int status, struct buf *body, struct http_reply *reply)
 {
-    const struct outcome_text *text = &outcome_texts[BAD_REQUEST];
-    for (int i = 0; i < OUTCOME_COUNT; i++)
-        if (outcome_texts[i].status == status) {
-            text = &outcome_texts[i];
-            break;
-        }
-    write_problem(body, text->word, status, str_of(text->text));
+    /* There is no call yet, nor a request to take an id from; one loop's thread writes one such
+     * answer at a time. */
+    static _Thread_local char request_id[2 * 8 + 1];
+    unsigned char random[8];
+    randombytes_buf(random, sizeof(random));
+    sodium_bin2hex(request_id, sizeof(request_id), random, sizeof(random));
+
+    enum outcome outcome = BAD_REQUEST;
+    for (int i = OUTCOME_GONE + 1; i < OUTCOME_COUNT; i++)
+        if (outcome_texts[i].status == status && outcome_texts[outcome].status != status)
+            outcome = (enum outcome)i;
+    write_problem(body, outcome_texts[outcome].word, status, str_of(outcome_texts[outcome].text));
+    emit_key(body, "request_id");
+    emit_str(body, str_of(request_id));
     emit_close(body, '}');
-    *ret_content_type = problem_content;
+    reply->content_type = problem_content;
+    assert(reply->header_count < HTTP_REPLY_HEADERS_MAX);
+    reply->headers[reply->header_count++] =
+        (struct http_header){STR("X-Request-Id"), str_of(request_id)};
 }
 
 /* ---- what an Idempotency-Key keeps: "Header: value" lines, an empty line, the body ---- */

@@ -28,8 +28,8 @@ void reply_set_refusal(struct call *call, const struct result *result);
 /* A reader's store failed: logged, and 503. */
 void reply_fault(struct call *call, struct store *store, enum store_status status);
 
-/* Notes an error in the body or the query; 'pointer' is a JSON pointer (RFC 6901), or "?name" for
- * the query. */
+/* Notes an error in the body or the query; 'pointer' is a JSON pointer (RFC 6901);
+ * that to a parameter is "/limit". */
 void call_add_error(struct call *call, struct str pointer, struct str detail);
 
 /* True when errors were noted: then they have been answered, all at once. */

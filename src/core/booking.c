@@ -59,6 +59,21 @@ static void count(struct ticket_type *type, enum booking_status status, int64_t 
     }
 }
 
+/* The line of 'type' got longer or shorter at the place of this booking. */
+static void count_line(struct working_set *set, const struct booking *booking, int32_t bookings,
+                       int64_t tickets)
+{
+    uint64_t block = booking->id >> LINE_BLOCK_BITS;
+    struct line_change *change = map_get(&set->line_changes, booking->ticket_type_id, block);
+    if (!change) {
+        change = ARENA_NEW(set->arena, struct line_change);
+        *change = (struct line_change){.ticket_type_id = booking->ticket_type_id, .block = block};
+        map_put(&set->line_changes, set->arena, booking->ticket_type_id, block, change);
+    }
+    change->bookings += bookings;
+    change->tickets += tickets;
+}
+
 void booking_move(struct working_set *set, struct type_entry *type, const struct booking *booking,
                   enum booking_status from, enum booking_status to, uint32_t quantity, bool whole,
                   uint64_t actor_id, const char *reason)
@@ -68,6 +83,8 @@ void booking_move(struct working_set *set, struct type_entry *type, const struct
     count(&type->row, to, quantity, whole ? 1 : 0);
     assert(ticket_type_is_sane(&type->row));
     type->dirty = true;
+    if (from == BOOKING_WAITING) count_line(set, booking, whole ? -1 : 0, -(int64_t)quantity);
+    if (to == BOOKING_WAITING) count_line(set, booking, whole ? 1 : 0, quantity);
 
     working_set_change(set, CHANGE_JOURNAL)->journal = (struct journal_entry){
         .booking_id = booking->id,
@@ -186,21 +203,19 @@ void decide_book(struct working_set *set, const struct command *command, struct 
     bool served = type->row.waiting == 0 && quantity <= ticket_type_available(&type->row);
     if (!served && !command->book.join_waiting_list) return refuse(result, SOLD_OUT);
 
-    struct booking_entry *entry = ARENA_NEW(set->arena, struct booking_entry);
-    *entry = (struct booking_entry){.loaded = true, .found = true};
+    struct booking_entry *entry =
+        working_set_new_booking(set, &(struct booking){
+                                         .id = working_set_id(set, SEQUENCE_BOOKING),
+                                         .user_id = command->actor.id,
+                                         .event_id = event->id,
+                                         .ticket_type_id = type->row.id,
+                                         .quantity = quantity,
+                                         .status = served ? BOOKING_CONFIRMED : BOOKING_WAITING,
+                                         .unit_price = type->row.price,
+                                         .created_at = set->now,
+                                         .updated_at = set->now,
+                                     });
     struct booking *booking = &entry->row;
-    *booking = (struct booking){
-        .id = entry->id = working_set_id(set, SEQUENCE_BOOKING),
-        .user_id = command->actor.id,
-        .event_id = event->id,
-        .ticket_type_id = type->row.id,
-        .quantity = quantity,
-        .status = served ? BOOKING_CONFIRMED : BOOKING_WAITING,
-        .unit_price = type->row.price,
-        .created_at = set->now,
-        .updated_at = set->now,
-    };
-    map_put(&set->bookings, set->arena, booking->id, 0, entry);
     working_set_change(set, CHANGE_BOOKING_INSERT)->booking = booking;
 
     if (served) {

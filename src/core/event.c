@@ -157,6 +157,9 @@ static bool update_check(struct working_set *set, const struct command *command,
 
     size_t added = 0;
     for (size_t i = 0; i < update->type_count; i++) {
+        for (size_t j = 0; j < i; j++)
+            if (update->types[i].type.id && update->types[i].type.id == update->types[j].type.id)
+                return invalid(result, "/ticket_types", "name the same ticket type twice");
         const struct type_entry *type = NULL;
         if (update->types[i].type.id) {
             type = working_set_type(set, update->types[i].type.id);
@@ -197,10 +200,12 @@ void decide_update_event(struct working_set *set, const struct command *command,
                 &working_set_type(set, types[i].id)->row;
             continue;
         }
+        bool grew = types[i].capacity > type->row.capacity;
         type->row = types[i];
         type->dirty = true;
         working_set_change(set, CHANGE_TYPE_UPDATE)->type = &type->row;
-        result->promoted += waiting_serve(set, type);
+        /* Else nothing came free, and the plan has not loaded the line. */
+        if (grew) result->promoted += waiting_serve(set, type);
     }
     result->outcome = OUTCOME_OK;
     result->event = working_set_event_copy(set, entry);

@@ -18,7 +18,7 @@
     X(WRONG_PASSWORD, "wrong_password", 403, "The current password is wrong.")                     \
     X(FORBIDDEN, "forbidden", 403, "You may not do this.")                                         \
     X(NOT_FOUND, "not_found", 404, "There is nothing here.")                                       \
-    X(NO_SUCH_USER, "no_such_user", 404, "There is no such user.")                                 \
+    X(NO_SUCH_USER, "not_found", 404, "There is no such user.")                                    \
     X(NO_SUCH_EVENT, "no_such_event", 404, "There is no such event.")                              \
     X(NO_SUCH_TICKET_TYPE, "no_such_ticket_type", 404, "The event has no such ticket type.")       \
     X(NO_SUCH_BOOKING, "no_such_booking", 404, "There is no such booking.")                        \

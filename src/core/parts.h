@@ -49,6 +49,11 @@ void tickets_give(struct working_set *set, struct event_entry *event, struct boo
 void tickets_return(struct working_set *set, struct event_entry *event, struct booking *booking,
                     uint32_t count);
 
+/* The entry of a booking that a command makes; another command of this batch may have asked for
+ * just this id, and not found it. */
+struct booking_entry *working_set_new_booking(struct working_set *set,
+                                              const struct booking *booking);
+
 /* One more ticket type of a loaded event. */
 void working_set_add_type(struct working_set *set, struct event_entry *event,
                           const struct ticket_type *row);

@@ -316,6 +316,18 @@ struct booking_entry *working_set_put_booking(struct working_set *set,
     return entry_;
 }
 
+struct booking_entry *working_set_new_booking(struct working_set *set,
+                                              const struct booking *booking)
+{
+    bool wanted = set->wants;
+    struct booking_entry *made = want_booking(set, booking->id);
+    set->wants = wanted; /* it is here: nothing is left to load */
+    assert(!made->found);
+    *made =
+        (struct booking_entry){.id = booking->id, .loaded = true, .found = true, .row = *booking};
+    return made;
+}
+
 void working_set_put_event(struct working_set *set, struct event_entry *entry_,
                            const struct event *event, const struct ticket_type *types, size_t count)
 {

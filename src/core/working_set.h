@@ -106,6 +106,17 @@ struct replay_entry {
     struct replay_answer answer;
 };
 
+/* How a stretch of a waiting list changed: that of the bookings whose id is in the same block.
+ * Stores that cannot count a line otherwise keep a sum for each block, so that a place in a line of
+ * a million is a sum over some thousand rows. */
+enum { LINE_BLOCK_BITS = 12 };
+
+struct line_change {
+    uint64_t ticket_type_id, block; /* block: id >> LINE_BLOCK_BITS */
+    int32_t bookings;
+    int64_t tickets;
+};
+
 struct id_supply {
     uint64_t *ids; /* ascending; drawn under the locks of this batch */
     size_t count, used, needed;
@@ -117,6 +128,7 @@ struct working_set {
     int64_t keep_cancelled_ms; /* 0: a cancelled booking is removed at once */
 
     struct map events, types, bookings, users, holders, newest, user_bookings, replays;
+    struct map line_changes;
     struct {
         struct login_entry **items;
         size_t count, size;

@@ -21,7 +21,7 @@ void protocol_error_reply(struct http_loop *loop, int status, struct http_reply 
     reply->headers[1] = (struct http_header){STR("Cache-Control"), STR("no-store")};
     reply->header_count = 2;
     buf_clear(&loop->scratch);
-    loop->server->settings.error_body(status, &loop->scratch, &reply->content_type);
+    loop->server->settings.error_body(status, &loop->scratch, reply);
     reply->body = buf_str(&loop->scratch);
 }
 

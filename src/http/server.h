@@ -12,7 +12,7 @@
  * answering is still right and simply goes nowhere.
  *
  * Errors that evhttp itself answers (a malformed request, a body that is too large, headers
- * that are too large, an unknown method) get the body that 'error_body' writes. */
+ * that are too large, an unknown method) get what 'error_body' writes. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -107,8 +107,9 @@ struct http_settings {
     void (*handler)(struct http_request *request, void *data);
     /* Called on each loop's thread before it serves, may be NULL. */
     void (*loop_started)(unsigned index, void *data);
-    /* Writes the body for an error of the protocol itself; content type in *ret_content_type. */
-    void (*error_body)(int status, struct buf *body, const char **ret_content_type);
+    /* Writes the body for an error of the protocol itself, and puts its content type and perhaps a
+     * header into 'reply'. */
+    void (*error_body)(int status, struct buf *body, struct http_reply *reply);
     void *data;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SQLite: one file, one writer, any number of readers beside it (write-ahead log). Opening,
- * migrating, transactions, statements, settings, tidying. What is loaded, written, found and checked
- * is in sqlite_load.c, sqlite_commit.c, sqlite_read.c, sqlite_search.c and sqlite_check.c. */
+ * migrating, transactions, statements, settings, tidying. What is loaded, written, found and
+ * checked is in sqlite_load.c, sqlite_commit.c, sqlite_read.c, sqlite_search.c and sqlite_check.c.
+ */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@
 enum {
     APPLICATION_ID = 0x61646d74, /* "admt", as in 001_initial.sql */
     BUSY_TIMEOUT_MS = 200,       /* another program may look into the file; the lane tries again */
-    WAL_TIDY_FRAMES = 1000,   /* from here on what is in the log is moved, as far as readers allow */
+    WAL_TIDY_FRAMES = 1000, /* from here on what is in the log is moved, as far as readers allow */
     WAL_FINISH_FRAMES = 4000, /* from here on readers are waited for, so that it begins anew */
     WAL_FINISH_MS = 20,
 };
@@ -26,8 +27,8 @@ enum {
 #define PRAGMAS_OF_BOTH                                                                            \
     "PRAGMA foreign_keys = ON;"                                                                    \
     "PRAGMA trusted_schema = OFF;"
-/* FULL: a commit is on disk before its batch is answered. The log is moved by tidy(), between batches,
- * instead of within whichever commit makes it too long. */
+/* FULL: a commit is on disk before its batch is answered. The log is moved by tidy(), between
+ * batches, instead of within whichever commit makes it too long. */
 #define PRAGMAS_OF_WRITER                                                                          \
     "PRAGMA synchronous = FULL;"                                                                   \
     "PRAGMA wal_autocheckpoint = 0;"                                                               \
@@ -124,7 +125,11 @@ sqlite3_stmt *sqlite_query(struct sqlite_store *store, enum sqlite_statement whi
 
 bool sqlite_next(struct sqlite_store *store, sqlite3_stmt *rows)
 {
-    if (!rows || store->status != STORE_OK) return false;
+    if (!rows) return false;
+    if (store->status != STORE_OK) {
+        sqlite3_reset(rows);
+        return false;
+    }
     int code = sqlite3_step(rows);
     if (code == SQLITE_ROW) return true;
     if (code != SQLITE_DONE) {
@@ -202,7 +207,8 @@ static void sqlite_abandon(struct store *base)
     sqlite_roll_back((struct sqlite_store *)base);
 }
 
-/* COMMIT is a call within this process and says what became of it: STORE_UNKNOWN does not happen. */
+/* COMMIT is a call within this process and says what became of it: STORE_UNKNOWN does not happen.
+ */
 static enum store_status sqlite_was_committed(struct store *base, bool *ret_committed)
 {
     *ret_committed = ((const struct sqlite_store *)base)->committed;
@@ -304,7 +310,8 @@ static enum store_status sqlite_setting(struct store *base, const char *name, st
 
 /* ---- the write-ahead log ---- */
 
-/* Called by SQLite after each commit, with the frames in the log. Fewer than before: it began anew. */
+/* Called by SQLite after each commit, with the frames in the log. Fewer than before: it began anew.
+ */
 static int wal_grew(void *data, sqlite3 *db, const char *schema, int frames)
 {
     (void)db;
@@ -360,10 +367,9 @@ static bool refuse_code(const struct opening *opening, int code)
     int cause = sqlite3_system_errno(opening->store->db);
     switch (code & 0xff) {
     case SQLITE_NOTADB:
-        return refuse(opening,
-                      "%s is not an SQLite database. Name another file in DATABASE_URL.", path);
-    case SQLITE_CORRUPT:
-        return refuse(opening, "%s is damaged. Restore a backup of it.", path);
+        return refuse(opening, "%s is not an SQLite database. Name another file in DATABASE_URL.",
+                      path);
+    case SQLITE_CORRUPT: return refuse(opening, "%s is damaged. Restore a backup of it.", path);
     case SQLITE_READONLY:
     case SQLITE_PERM:
         return refuse(opening,
@@ -414,8 +420,9 @@ static bool path_is_sound(const struct opening *opening, bool may_create)
         return refuse(opening, "sqlite::memory: is not for admit. For a database in memory, gone "
                                "with the process, write memory:");
     if (path[0] == '/' && path[1] == '/' && path[2] != '/')
-        return refuse(opening, "sqlite:%s is not a path. Write sqlite:%s for a file in the working "
-                               "directory, or sqlite:/%s",
+        return refuse(opening,
+                      "sqlite:%s is not a path. Write sqlite:%s for a file in the working "
+                      "directory, or sqlite:/%s",
                       path, path + 2, path + 2);
     if (stat(path, &status) == 0)
         return !S_ISDIR(status.st_mode) ||
@@ -463,7 +470,8 @@ static bool lock_file(const struct opening *opening)
     return true;
 }
 
-/* The file holds secrets, and is nobody else's to read. SQLite gives those beside it the same mode. */
+/* The file holds secrets, and is nobody else's to read. SQLite gives those beside it the same mode.
+ */
 static bool create_file(const struct opening *opening)
 {
     int file = open(opening->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -484,9 +492,9 @@ static bool open_file(const struct opening *opening)
     const char *name = opening->path[0] == '/'
                            ? opening->path
                            : arena_printf(opening->arena, "./%s", opening->path).data;
-    int code = sqlite3_open_v2(name, &store->db,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                               NULL);
+    int code =
+        sqlite3_open_v2(name, &store->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (code != SQLITE_OK) return refuse_code(opening, code);
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     return true;
@@ -503,8 +511,9 @@ static bool read_version(const struct opening *opening, int64_t *ret_version)
         return false;
     bool is_new = application == 0 && *ret_version == 0 && tables == 0;
     if (application != APPLICATION_ID && !is_new)
-        return refuse(opening, "%s is a database of another program. Name another file in "
-                               "DATABASE_URL.",
+        return refuse(opening,
+                      "%s is a database of another program. Name another file in "
+                      "DATABASE_URL.",
                       opening->path);
     int64_t known = sqlite_migrations[sqlite_migration_count - 1].version;
     if (*ret_version > known)
@@ -528,22 +537,37 @@ static bool migrate_once(const struct opening *opening, const struct migration *
     return done;
 }
 
+/* The mode is kept in the file. Changing it is no part of a transaction. */
+static bool use_log(const struct opening *opening)
+{
+    sqlite3_stmt *rows = NULL;
+    int code = sqlite3_prepare_v2(opening->store->db, "PRAGMA journal_mode = WAL", -1, &rows, NULL);
+    if (code == SQLITE_OK) code = sqlite3_step(rows);
+    bool is_on =
+        code == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(rows, 0), "wal") == 0;
+    sqlite3_finalize(rows);
+    if (code != SQLITE_ROW) return refuse_code(opening, code);
+    return is_on ||
+           refuse(opening,
+                  "%s cannot have a write-ahead log where it is. Put it onto a local disk.",
+                  opening->path);
+}
+
 static bool bring_up_to_date(const struct opening *opening, bool migrate)
 {
     int64_t version = 0;
     if (!read_version(opening, &version)) return false;
-    /* The mode is kept in the file. Changing it is no part of a transaction. */
-    if (opening->store->mode == STORE_WRITE && !run_text(opening, "PRAGMA journal_mode = WAL"))
-        return false;
+    if (opening->store->mode == STORE_WRITE && !use_log(opening)) return false;
     for (size_t i = 0; i < sqlite_migration_count; i++) {
         const struct migration *migration = &sqlite_migrations[i];
         if (migration->version <= version) continue;
         if (!migrate)
-            return refuse(opening,
-                          "%s has version %lld of the schema, and this admit needs %u. Start `admit "
-                          "serve` or run `admit migrate`.",
-                          opening->path, (long long)version,
-                          sqlite_migrations[sqlite_migration_count - 1].version);
+            return refuse(
+                opening,
+                "%s has version %lld of the schema, and this admit needs %u. Start `admit "
+                "serve` or run `admit migrate`.",
+                opening->path, (long long)version,
+                sqlite_migrations[sqlite_migration_count - 1].version);
         if (!migrate_once(opening, migration)) return false;
     }
     return true;
@@ -623,8 +647,7 @@ static bool sync_path(const struct opening *opening, const char *path, int flags
 {
     int file = open(path, flags | O_RDONLY | O_CLOEXEC);
     bool done = file >= 0 && fsync(file) == 0;
-    if (!done)
-        refuse(opening, "The backup to %s failed: %s.", opening->path, strerror(errno));
+    if (!done) refuse(opening, "The backup to %s failed: %s.", opening->path, strerror(errno));
     if (file >= 0) close(file);
     return done;
 }

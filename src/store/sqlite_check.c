@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules 1 and 7, proved from what is on disk. Three streams in the order of bookings -- the bookings, their
- * rows in the journal, their tickets -- are walked side by side, each table once and without
- * sorting, and added up per ticket type and event; then the sums are held against the counters. Memory goes
- * by the number of ticket types, not of bookings. */
+/* Rules 1 and 7, proved from what is on disk. Three streams in the order of bookings -- the
+ * bookings, their rows in the journal, their tickets -- are walked side by side, each table once
+ * and without sorting, and added up per ticket type and event; then the sums are held against the
+ * counters. Memory goes by the number of ticket types, not of bookings. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -233,8 +233,8 @@ static void take_tickets(struct check *check, struct stream *stream, struct proo
 /* Tickets: as many as the booking has a right to, of its event, booked once it is confirmed. */
 static void check_tickets_of(struct check *check, const struct proof *proof)
 {
-    bool owns = proof->has_row && (proof->row.status == BOOKING_HELD ||
-                                   proof->row.status == BOOKING_CONFIRMED);
+    bool owns = proof->has_row &&
+                (proof->row.status == BOOKING_HELD || proof->row.status == BOOKING_CONFIRMED);
     int64_t due = owns ? proof->row.quantity : 0;
     uint64_t event_id = proof->has_row ? proof->row.event_id : proof->tickets.first_event_id;
     uint64_t type_id = proof->has_row ? proof->row.ticket_type_id : 0;
@@ -266,14 +266,14 @@ static void check_history_of(struct check *check, const struct proof *proof)
 {
     uint64_t event_id = proof->has_row ? proof->row.event_id : proof->journal.event_id;
     uint64_t type_id = proof->has_row ? proof->row.ticket_type_id : proof->journal.ticket_type_id;
-    if (proof->has_journal && (proof->journal.ticket_type_id != type_id ||
-                               proof->journal.last_type_id != type_id ||
-                               proof->journal.event_id != event_id))
+    if (proof->has_journal &&
+        (proof->journal.ticket_type_id != type_id || proof->journal.last_type_id != type_id ||
+         proof->journal.event_id != event_id))
         breach(check,
                "event %" PRIu64 ", ticket type %" PRIu64 ": the journal has booking %" PRIu64
                " under event %" PRIu64 ", ticket types %" PRIu64 " to %" PRIu64,
-               event_id, type_id, proof->id, proof->journal.event_id,
-               proof->journal.ticket_type_id, proof->journal.last_type_id);
+               event_id, type_id, proof->id, proof->journal.event_id, proof->journal.ticket_type_id,
+               proof->journal.last_type_id);
     const struct {
         enum booking_status status;
         int64_t net;
@@ -337,8 +337,7 @@ static void compare(struct check *check, const struct type_sums *type, const str
             breach(check,
                    "event %" PRIu64 ", ticket type %" PRIu64 ": its counter says %" PRId64
                    " %s, %s %" PRId64,
-                   type->event_id, type->id, pairs[i].counter, pairs[i].what, source,
-                   pairs[i].sum);
+                   type->event_id, type->id, pairs[i].counter, pairs[i].what, source, pairs[i].sum);
 }
 
 static void check_types(struct check *check)
@@ -377,6 +376,9 @@ static void check_numbers(struct check *check)
                    "event %" PRIu64 ": there are %" PRId64 " ticket numbers, not all the %" PRId64
                    " below the next one",
                    event->id, count, event->next_number - 1);
+        if (sqlite3_column_type(rows, 4) != SQLITE_NULL)
+            breach(check, "event %" PRIu64 ": ticket %" PRIu64 " is booked by nobody", event->id,
+                   sqlite_u64(rows, 4));
         if (owned != event->owned)
             breach(check,
                    "event %" PRIu64 ": %" PRId64 " tickets belong to bookings, which own %" PRId64,
@@ -385,7 +387,8 @@ static void check_numbers(struct check *check)
     const struct event_sums *event;
     for (size_t i = 0; (event = map_each(&check->events, &i));) {
         if (!event->is_known)
-            breach(check, "event %" PRIu64 ": there is no such event, but bookings or tickets of it",
+            breach(check,
+                   "event %" PRIu64 ": there is no such event, but bookings or tickets of it",
                    event->id);
         else if (event->next_number > 1 && !map_get(&seen, event->id, 0))
             breach(check,
@@ -413,8 +416,7 @@ static void check_holders(struct check *check)
 enum store_status sqlite_check(struct store *base, struct check_figures *ret_figures,
                                void (*breach_found)(const char *sentence, void *data), void *data)
 {
-    struct check check = {
-        .store = sqlite_begin_read(base), .breach = breach_found, .data = data};
+    struct check check = {.store = sqlite_begin_read(base), .breach = breach_found, .data = data};
     read_events(&check);
     read_types(&check);
     walk_bookings(&check);

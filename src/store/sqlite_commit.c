@@ -54,10 +54,10 @@ static void write_tickets(struct sqlite_store *store, const struct change *chang
                 NUM(is_booked));
         break;
     case CHANGE_TICKET_GIVE:
-        one_row(store,
-                RUN(store, TICKET_GIVE, NUM(event_id), NUM(number), NUM(booking_id),
-                    NUM(is_booked)),
-                "a ticket to be given again was not returned");
+        one_row(
+            store,
+            RUN(store, TICKET_GIVE, NUM(event_id), NUM(number), NUM(booking_id), NUM(is_booked)),
+            "a ticket to be given again was not returned");
         break;
     default:
         one_row(store, RUN(store, TICKET_RETURN, NUM(event_id), NUM(number), NUM(booking_id)),
@@ -138,8 +138,7 @@ static void update_type(struct sqlite_store *store, const struct ticket_type *ty
             "a ticket type to be changed is not there");
 }
 
-static void insert_event(struct sqlite_store *store, const struct event *event,
-                         struct arena *arena)
+static void insert_event(struct sqlite_store *store, const struct event *event, struct arena *arena)
 {
     write_event_row(store, STATEMENT_EVENT_INSERT, event, arena);
     RUN(store, COUNTERS_INSERT, NUM(event->id), NUM(event->next_number), NUM(event->ever_booked));
@@ -255,13 +254,11 @@ static void write_change(struct sqlite_store *store, const struct change *change
     case CHANGE_TYPE_INSERT: insert_type(store, change->type); break;
     case CHANGE_TYPE_UPDATE: update_type(store, change->type); break;
     case CHANGE_HOLDERS_REBUILD: rebuild_holders(store, change->event_id); break;
-    case CHANGE_USER_INSERT:
-        write_user(store, STATEMENT_USER_INSERT, change->user, arena);
+    case CHANGE_USER_INSERT: write_user(store, STATEMENT_USER_INSERT, change->user, arena); break;
+    case CHANGE_USER_UPDATE: write_user(store, STATEMENT_USER_UPDATE, change->user, arena); break;
+    case CHANGE_REVOKE:
+        RUN(store, REVOKE, NUM(change->revoke.user_id), NUM(change->revoke.at));
         break;
-    case CHANGE_USER_UPDATE:
-        write_user(store, STATEMENT_USER_UPDATE, change->user, arena);
-        break;
-    case CHANGE_REVOKE: RUN(store, REVOKE, NUM(change->revoke.user_id), NUM(change->revoke.at)); break;
     case CHANGE_REPLAY: write_replay(store, change); break;
     case CHANGE_PRUNE: prune(store, change); break;
     }

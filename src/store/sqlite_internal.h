@@ -102,9 +102,8 @@ int sqlite_run(struct sqlite_store *store, enum sqlite_statement which,
 #define SQLITE_VALUES(...)                                                                         \
     (const struct sqlite_value[]){__VA_ARGS__},                                                    \
         sizeof((const struct sqlite_value[]){__VA_ARGS__}) / sizeof(struct sqlite_value)
-#define QUERY(store, name, ...)                                                                    \
-    sqlite_query((store), STATEMENT_##name, SQLITE_VALUES(__VA_ARGS__))
-#define RUN(store, name, ...) sqlite_run((store), STATEMENT_##name, SQLITE_VALUES(__VA_ARGS__))
+#define QUERY(store, name, ...) sqlite_query((store), STATEMENT_##name, SQLITE_VALUES(__VA_ARGS__))
+#define RUN(store, name, ...)   sqlite_run((store), STATEMENT_##name, SQLITE_VALUES(__VA_ARGS__))
 
 /* The single number that a query yields, 'fallback' where it yields nothing or NULL. */
 int64_t sqlite_number(struct sqlite_store *store, sqlite3_stmt *rows, int64_t fallback);
@@ -126,8 +125,8 @@ void sqlite_currency(sqlite3_stmt *rows, int column, char currency[4]);
 
 /* ---- operations ---- */
 
-/* A reader's function is a transaction of its own, so that the statements in it see one state. Within
- * a writer's batch it is part of that. */
+/* A reader's function is a transaction of its own, so that the statements in it see one state.
+ * Within a writer's batch it is part of that. */
 struct sqlite_store *sqlite_begin_read(struct store *store);
 enum store_status sqlite_end_read(struct sqlite_store *store);
 
@@ -142,15 +141,15 @@ struct sqlite_buckets {
 };
 struct sqlite_buckets sqlite_buckets(struct sqlite_store *store, uint64_t event_id);
 
-/* What SQLITE_BOOKING_COLUMNS, SQLITE_EVENT_COLUMNS, SQLITE_USER_COLUMNS yield; the event without its
- * types, the booking without its numbers. */
+/* What SQLITE_BOOKING_COLUMNS, SQLITE_EVENT_COLUMNS, SQLITE_USER_COLUMNS yield; the event without
+ * its types, the booking without its numbers. */
 struct booking sqlite_booking_row(sqlite3_stmt *rows);
 struct event sqlite_event_row(sqlite3_stmt *rows, struct arena *arena);
 struct user sqlite_user_row(sqlite3_stmt *rows, struct arena *arena);
 
 /* The ticket types of an event in order of id; the numbers of a booking, ascending. */
-struct ticket_type *sqlite_types(struct sqlite_store *store, uint64_t event_id,
-                                 struct arena *arena, size_t *ret_count);
+struct ticket_type *sqlite_types(struct sqlite_store *store, uint64_t event_id, struct arena *arena,
+                                 size_t *ret_count);
 void sqlite_numbers(struct sqlite_store *store, struct booking *booking, struct arena *arena);
 
 /* The word of which fewest rows begin with it, as 'count_word' counts them; up to SQLITE_MANY, from
@@ -168,7 +167,8 @@ struct sqlite_rare sqlite_rare_word(struct sqlite_store *store, enum sqlite_stat
 void sqlite_load_hours(struct sqlite_store *store);
 void sqlite_add_hour(struct sqlite_store *store, int64_t hour);
 
-/* sqlite_load.c, sqlite_commit.c, sqlite_read.c, sqlite_search.c, sqlite_check.c: their parts of the driver. */
+/* sqlite_load.c, sqlite_commit.c, sqlite_read.c, sqlite_search.c, sqlite_check.c: their parts of
+ * the driver. */
 enum store_status sqlite_load(struct store *store, struct working_set *set);
 enum store_status sqlite_commit(struct store *store, struct working_set *set);
 

@@ -59,8 +59,8 @@ struct user sqlite_user_row(sqlite3_stmt *rows, struct arena *arena)
     };
 }
 
-struct ticket_type *sqlite_types(struct sqlite_store *store, uint64_t event_id,
-                                 struct arena *arena, size_t *ret_count)
+struct ticket_type *sqlite_types(struct sqlite_store *store, uint64_t event_id, struct arena *arena,
+                                 size_t *ret_count)
 {
     struct {
         struct ticket_type *items;
@@ -102,8 +102,8 @@ struct sqlite_buckets sqlite_buckets(struct sqlite_store *store, uint64_t event_
     sqlite3_stmt *rows =
         event_id ? QUERY(store, BUCKETS_OF_EVENT, NUM(event_id)) : QUERY(store, BUCKETS);
     if (sqlite_next(store, rows) && sqlite3_column_type(rows, 1) != SQLITE_NULL)
-        buckets = (struct sqlite_buckets){sqlite3_column_int64(rows, 0),
-                                          sqlite3_column_int64(rows, 1)};
+        buckets =
+            (struct sqlite_buckets){sqlite3_column_int64(rows, 0), sqlite3_column_int64(rows, 1)};
     sqlite_end(rows);
     return buckets;
 }
@@ -164,8 +164,7 @@ static void load_returned(struct sqlite_store *store, struct working_set *set,
         numbers_push(&event->returned, set->arena, sqlite_u32(rows, 0));
 }
 
-static void load_user(struct sqlite_store *store, struct working_set *set,
-                      struct user_entry *entry)
+static void load_user(struct sqlite_store *store, struct working_set *set, struct user_entry *entry)
 {
     sqlite3_stmt *rows = QUERY(store, USER, NUM(entry->id));
     entry->loaded = true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What readers ask about bookings, tickets and people. The search for events is in sqlite_search.c. */
+/* What readers ask about bookings, tickets and people. The search for events is in sqlite_search.c.
+ */
 #include <assert.h>
 
 #include "base/array.h"
@@ -131,8 +132,7 @@ static bool few_users(struct sqlite_store *store, const struct words *words, str
                       struct sqlite_value *ret_ids)
 {
     if (!words->count) return false;
-    struct sqlite_rare rare =
-        sqlite_rare_word(store, STATEMENT_USER_WORD_COUNT, words);
+    struct sqlite_rare rare = sqlite_rare_word(store, STATEMENT_USER_WORD_COUNT, words);
     if (rare.count >= SQLITE_MANY) return false;
     struct buf json = {0};
     size_t count = 0;
@@ -295,8 +295,7 @@ enum store_status sqlite_list_users(struct store *base, const struct user_query 
                                     struct arena *arena, struct user_list *ret_list)
 {
     struct sqlite_store *store = sqlite_begin_read(base);
-    struct sqlite_rare rare =
-        sqlite_rare_word(store, STATEMENT_USER_WORD_COUNT, &query->q);
+    struct sqlite_rare rare = sqlite_rare_word(store, STATEMENT_USER_WORD_COUNT, &query->q);
     struct sqlite_value after = NUM(query->after), role = NUM(query->role),
                         words = words_json(&query->q, arena), limit = NUM(query->limit);
     sqlite3_stmt *rows;

@@ -132,14 +132,13 @@ static bool search_few(struct search *search)
     const struct words *lists[] = {&query->name, &query->venue, &query->q};
     struct sqlite_rare rare = {.count = SQLITE_MANY};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        struct sqlite_rare other =
-            sqlite_rare_word(store, STATEMENT_EVENT_WORD_COUNT, lists[i]);
+        struct sqlite_rare other = sqlite_rare_word(store, STATEMENT_EVENT_WORD_COUNT, lists[i]);
         if (other.count < rare.count) rare = other;
     }
     enum few_by by = FEW_BY_WORD;
     if (query->has_day && rare.count > 0) {
-        int64_t count = sqlite_number(
-            store, QUERY(store, EVENTS_OF_DAY, NUM(query->day), NUM(SQLITE_MANY)), 0);
+        int64_t count =
+            sqlite_number(store, QUERY(store, EVENTS_OF_DAY, NUM(query->day), NUM(SQLITE_MANY)), 0);
         if (count < rare.count) by = FEW_BY_DAY, rare.count = count;
     }
     if (query->organizer && rare.count > 0) {
@@ -163,8 +162,7 @@ enum store_status sqlite_search_events(struct store *base, const struct event_qu
         .to = query->to ? query->to : INT64_MAX,
     };
     /* Whoever asks for a time asks for events that have one. */
-    if (query->from || query->to || query->has_day)
-        search.from = query->from > 1 ? query->from : 1;
+    if (query->from || query->to || query->has_day) search.from = query->from > 1 ? query->from : 1;
     if (!search_few(&search)) {
         if (query->sort == SORT_NAME)
             walk_by_name(&search);

@@ -2,8 +2,9 @@
 /* sqlite_statements.h -- every statement that the SQLite driver runs: X(name, text).
  *
  * Texts are constants and values are bound, without exception. INDEXED BY stands where speed
- * hangs on one index: should it ever become unusable, the statement fails at once, in the tests, instead of
- * turning into a scan on the busiest day. CROSS JOIN is SQLite's way to fix the order of a join. */
+ * hangs on one index: should it ever become unusable, the statement fails at once, in the tests,
+ * instead of turning into a scan on the busiest day. CROSS JOIN is SQLite's way to fix the order of
+ * a join. */
 #ifndef STORE_SQLITE_STATEMENTS_H
 #define STORE_SQLITE_STATEMENTS_H
 
@@ -47,7 +48,7 @@
              "WHERE event_id = ?1 ORDER BY id")                                                    \
     X(BOOKING, "SELECT " SQLITE_BOOKING_COLUMNS " FROM bookings AS b WHERE b.id = ?1")             \
     X(BOOKING_NUMBERS, "SELECT number FROM tickets INDEXED BY tickets_by_booking "                 \
-                       "WHERE booking_id = ?1 ORDER BY number")                                    \
+                       "WHERE booking_id = ?1 ORDER BY event_id, number")                          \
     X(LINE, "SELECT " SQLITE_BOOKING_COLUMNS " FROM bookings AS b INDEXED BY bookings_waiting "    \
             "WHERE b.ticket_type_id = ?1 AND b.status = 1 ORDER BY b.id LIMIT ?2")                 \
     X(RETURNED, "SELECT number FROM tickets INDEXED BY tickets_returned "                          \
@@ -59,36 +60,40 @@
     X(HOLDER, "SELECT quantity FROM holders WHERE event_id = ?1 AND user_id = ?2")                 \
     X(REPLAY, "SELECT request, status, at, body FROM idempotency "                                 \
               "WHERE hour = ?1 AND user_id = ?2 AND key = ?3")                                     \
-    X(BUCKETS, "SELECT (SELECT min(id) FROM bookings) / 8192, "                                   \
-               "(SELECT max(id) FROM bookings) / 8192")                                           \
-    X(BUCKETS_OF_EVENT, "SELECT (SELECT min(id) FROM bookings WHERE event_id = ?1) / 8192, "      \
-                        "(SELECT max(id) FROM bookings WHERE event_id = ?1) / 8192")              \
+    X(BUCKETS, "SELECT (SELECT min(id) FROM bookings) / 8192, "                                    \
+               "(SELECT max(id) FROM bookings) / 8192")                                            \
+    X(BUCKETS_OF_EVENT, "SELECT (SELECT min(id) FROM bookings WHERE event_id = ?1) / 8192, "       \
+                        "(SELECT max(id) FROM bookings WHERE event_id = ?1) / 8192")               \
     X(NEWEST, "SELECT id, status FROM bookings INDEXED BY bookings_by_user "                       \
-              "WHERE id / 8192 = ?1 AND user_id = ?2 AND event_id = ?3 AND status IN (1, 2, 3) "  \
+              "WHERE id / 8192 = ?1 AND user_id = ?2 AND event_id = ?3 AND status IN (1, 2, 3) "   \
               "ORDER BY status = 1, id DESC LIMIT 1")                                              \
     X(COMING, "SELECT b.id FROM bookings AS b INDEXED BY bookings_by_user "                        \
               "CROSS JOIN events AS e ON e.id = b.event_id "                                       \
-              "WHERE b.id / 8192 = ?1 AND b.user_id = ?2 AND b.status IN (1, 2, 3) "              \
+              "WHERE b.id / 8192 = ?1 AND b.user_id = ?2 AND b.status IN (1, 2, 3) "               \
               "AND e.status <> 3 AND (e.starts_at = 0 OR e.starts_at > ?3) ORDER BY b.id")
 
 /* ---- what a batch writes ---- */
 
 #define SQLITE_COMMIT_STATEMENTS(X)                                                                \
-    X(BOOKING_INSERT, "INSERT INTO bookings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)") \
-    X(BOOKING_UPDATE, "UPDATE bookings SET quantity = ?2, status = ?3, paid = ?4, updated_at = ?5, " \
-                      "expires_at = ?6 WHERE id = ?1")                                             \
+    X(BOOKING_INSERT,                                                                              \
+      "INSERT INTO bookings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                \
+    X(BOOKING_UPDATE,                                                                              \
+      "UPDATE bookings SET quantity = ?2, status = ?3, paid = ?4, updated_at = ?5, "               \
+      "expires_at = ?6 WHERE id = ?1")                                                             \
     X(BOOKING_DELETE, "DELETE FROM bookings WHERE id = ?1")                                        \
     X(TICKET_INSERT, "INSERT INTO tickets VALUES (?1, ?2, ?3, ?4)")                                \
-    X(TICKET_GIVE, "UPDATE tickets SET booking_id = ?3, is_booked = ?4 "                           \
-                   "WHERE event_id = ?1 AND number = ?2 AND (+booking_id IS NULL OR +booking_id = ?3)")                                          \
+    X(TICKET_GIVE,                                                                                 \
+      "UPDATE tickets SET booking_id = ?3, is_booked = ?4 "                                        \
+      "WHERE event_id = ?1 AND number = ?2 AND (+booking_id IS NULL OR +booking_id = ?3)")         \
     X(TICKET_RETURN, "UPDATE tickets SET booking_id = NULL, is_booked = 0 "                        \
-                     "WHERE event_id = ?1 AND number = ?2 AND +booking_id = ?3")                                        \
+                     "WHERE event_id = ?1 AND number = ?2 AND +booking_id = ?3")                   \
     X(JOURNAL_INSERT, "INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")      \
     X(PAYMENT_INSERT, "INSERT INTO payments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")              \
-    X(EVENT_INSERT, "INSERT INTO events (id, organizer_id, status, starts_at, ends_at, local_day, " \
-                    "max_per_user, version, created_at, updated_at, currency, timezone, name, "    \
-                    "name_folded, venue, description) "                                            \
-                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)") \
+    X(EVENT_INSERT,                                                                                \
+      "INSERT INTO events (id, organizer_id, status, starts_at, ends_at, local_day, "              \
+      "max_per_user, version, created_at, updated_at, currency, timezone, name, "                  \
+      "name_folded, venue, description) "                                                          \
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")            \
     X(EVENT_UPDATE, "UPDATE events SET organizer_id = ?2, status = ?3, starts_at = ?4, "           \
                     "ends_at = ?5, local_day = ?6, max_per_user = ?7, version = ?8, "              \
                     "created_at = ?9, updated_at = ?10, currency = ?11, timezone = ?12, "          \
@@ -157,40 +162,39 @@
     "CROSS JOIN ticket_types AS t ON t.id = b.ticket_type_id "                                     \
     "LEFT JOIN users AS u ON u.id = b.user_id AND u.erased_at = 0 "
 
-/* True when every word of the JSON array 'words' begins a word of the user 'id'. A word is below its
- * successor in the order of code points: what it begins lies between it and it with the last code point
- * behind. */
+/* True when every word of the JSON array 'words' begins a word of the user 'id'. A word is below
+ * its successor in the order of code points: what it begins lies between it and it with the last
+ * code point behind. */
 #define SQLITE_USER_HAS_WORDS(words, id)                                                           \
     "NOT EXISTS (SELECT 1 FROM json_each(" words ") AS w WHERE NOT EXISTS "                        \
     "(SELECT 1 FROM user_words AS h WHERE h.user_id = " id                                         \
     " AND h.word >= w.value AND h.word < w.value || char(1114111)))"
 
 #define SQLITE_READ_STATEMENTS(X)                                                                  \
-    X(BOOKING_VIEW, "SELECT " SQLITE_VIEW_COLUMNS " FROM bookings AS b" SQLITE_VIEW_JOINS          \
-                    "WHERE b.id = ?1")                                                             \
+    X(BOOKING_VIEW,                                                                                \
+      "SELECT " SQLITE_VIEW_COLUMNS " FROM bookings AS b" SQLITE_VIEW_JOINS "WHERE b.id = ?1")     \
     X(PLACE_IN_LINE, "SELECT count(*), total(quantity) FROM bookings INDEXED BY bookings_waiting " \
                      "WHERE ticket_type_id = ?1 AND status = 1 AND id < ?2")                       \
-    X(BOOKINGS_OF_USER,                                                                            \
-      "SELECT " SQLITE_VIEW_COLUMNS                                                                \
-      " FROM bookings AS b INDEXED BY bookings_by_user" SQLITE_VIEW_JOINS                          \
-      "WHERE b.id / 8192 = ?1 AND b.user_id = ?2 AND b.id < ?3 "                                  \
-      "AND (?4 = 0 OR b.event_id = ?4) AND (?5 < 0 OR b.status = ?5) "                             \
-      "ORDER BY b.id DESC LIMIT ?6")                                                               \
+    X(BOOKINGS_OF_USER, "SELECT " SQLITE_VIEW_COLUMNS                                              \
+                        " FROM bookings AS b INDEXED BY bookings_by_user" SQLITE_VIEW_JOINS        \
+                        "WHERE b.id / 8192 = ?1 AND b.user_id = ?2 AND b.id < ?3 "                 \
+                        "AND (?4 = 0 OR b.event_id = ?4) AND (?5 < 0 OR b.status = ?5) "           \
+                        "ORDER BY b.id DESC LIMIT ?6")                                             \
     X(BOOKINGS_OF_USERS,                                                                           \
       "SELECT " SQLITE_VIEW_COLUMNS                                                                \
       " FROM bookings AS b INDEXED BY bookings_by_user" SQLITE_VIEW_JOINS                          \
-      "WHERE b.id / 8192 = ?1 AND b.user_id IN (SELECT value FROM json_each(?2)) AND b.id < ?3 "  \
+      "WHERE b.id / 8192 = ?1 AND b.user_id IN (SELECT value FROM json_each(?2)) AND b.id < ?3 "   \
       "AND (?4 = 0 OR b.event_id = ?4) AND (?5 < 0 OR b.status = ?5) "                             \
       "ORDER BY b.id DESC LIMIT ?6")                                                               \
-    X(BOOKINGS_OF_EVENT,                                                                           \
-      "SELECT " SQLITE_VIEW_COLUMNS                                                                \
-      " FROM bookings AS b INDEXED BY bookings_by_event" SQLITE_VIEW_JOINS                         \
-      "WHERE b.event_id = ?1 AND b.id < ?2 AND (?3 < 0 OR b.status = ?3) "                         \
-      "AND (?4 IS NULL OR " SQLITE_USER_HAS_WORDS("?4", "b.user_id") ") "                          \
-      "ORDER BY b.id DESC LIMIT ?5")                                                               \
+    X(BOOKINGS_OF_EVENT, "SELECT " SQLITE_VIEW_COLUMNS                                             \
+                         " FROM bookings AS b INDEXED BY bookings_by_event" SQLITE_VIEW_JOINS      \
+                         "WHERE b.event_id = ?1 AND b.id < ?2 AND (?3 < 0 OR b.status = ?3) "      \
+                         "AND (?4 IS NULL OR " SQLITE_USER_HAS_WORDS(                              \
+                             "?4", "b.user_id") ") "                                               \
+                                                "ORDER BY b.id DESC LIMIT ?5")                     \
     X(TICKETS, "SELECT k.number, k.is_booked, k.booking_id, u.id, u.name, u.email, u.username "    \
                "FROM tickets AS k LEFT JOIN bookings AS b ON b.id = k.booking_id "                 \
-               "LEFT JOIN users AS u ON u.id = b.user_id AND u.erased_at = 0 "                                         \
+               "LEFT JOIN users AS u ON u.id = b.user_id AND u.erased_at = 0 "                     \
                "WHERE k.event_id = ?1 AND k.number > ?2 ORDER BY k.number LIMIT ?3")               \
     X(HISTORY, "SELECT event_id, ticket_type_id, from_status, to_status, quantity, actor_id, at, " \
                "reason FROM journal WHERE booking_id = ?1 ORDER BY id")                            \
@@ -202,18 +206,18 @@
     X(USERS, "SELECT " SQLITE_USER_COLUMNS " FROM users AS u WHERE u.id > ?1 "                     \
              "AND (?2 < 0 OR u.role = ?2) "                                                        \
              "AND (?3 IS NULL OR " SQLITE_USER_HAS_WORDS("?3", "u.id") ") "                        \
-             "ORDER BY u.id LIMIT ?4")                                                             \
+                                                                       "ORDER BY u.id LIMIT ?4")   \
     X(USERS_BY_WORD, "SELECT " SQLITE_USER_COLUMNS " FROM users AS u WHERE u.id > ?1 "             \
                      "AND (?2 < 0 OR u.role = ?2) "                                                \
                      "AND u.id IN (SELECT user_id FROM user_words "                                \
                      "INDEXED BY user_words_by_word "                                              \
                      "WHERE word >= ?5 AND word < ?5 || char(1114111)) "                           \
                      "AND " SQLITE_USER_HAS_WORDS("?3", "u.id") " ORDER BY u.id LIMIT ?4")         \
-    X(USERS_PRIVILEGED, "SELECT " SQLITE_USER_COLUMNS                                              \
-                        " FROM users AS u INDEXED BY users_privileged "                            \
-                        "WHERE u.role > 0 AND u.role = ?2 AND u.id > ?1 "                          \
-                        "AND (?3 IS NULL OR " SQLITE_USER_HAS_WORDS("?3", "u.id") ") "             \
-                        "ORDER BY u.id LIMIT ?4")                                                  \
+    X(USERS_PRIVILEGED,                                                                            \
+      "SELECT " SQLITE_USER_COLUMNS " FROM users AS u INDEXED BY users_privileged "                \
+      "WHERE u.role > 0 AND u.role = ?2 AND u.id > ?1 "                                            \
+      "AND (?3 IS NULL OR " SQLITE_USER_HAS_WORDS("?3", "u.id") ") "                               \
+                                                                "ORDER BY u.id LIMIT ?4")          \
     X(PRIVILEGED, "SELECT id, role FROM users INDEXED BY users_privileged WHERE role > 0 "         \
                   "ORDER BY id")                                                                   \
     X(REVOCATIONS, "SELECT user_id, not_before FROM revocations")                                  \
@@ -226,8 +230,9 @@
  * ?7 whose drafts, 0 none, -1 all   ?8 now, or 0: available or not   ?9 limit
  * ?10, ?11 where the page begins: sort key and id
  *
- * The first five walk an index in the order that is wanted, and stop when the page is full. The last
- * one begins with the few events that have a rare word, a day or an organizer, and sorts them. */
+ * The first five walk an index in the order that is wanted, and stop when the page is full. The
+ * last one begins with the few events that have a rare word, a day or an organizer, and sorts them.
+ */
 #define SQLITE_SEARCH_FILTERS                                                                      \
     "+e.starts_at >= ?3 AND +e.starts_at < ?4 AND (?2 IS NULL OR +e.local_day = ?2) "              \
     "AND (?5 < 0 OR e.status = ?5) AND (?6 = 0 OR +e.organizer_id = ?6) "                          \
@@ -249,29 +254,32 @@
     "WHEN ?12 = 0 THEN e.starts_at ELSE -e.starts_at END"
 
 #define SQLITE_SEARCH_STATEMENTS(X)                                                                \
-    X(SEARCH_STARTING_AT, SQLITE_SEARCH("INDEXED BY events_by_start",                              \
-                                        "e.starts_at = ?10 AND e.id > ?11")                        \
-      "ORDER BY e.id LIMIT ?9")                                                                    \
-    X(SEARCH_STARTING_LATER, SQLITE_SEARCH("INDEXED BY events_by_start",                           \
-                                           "e.starts_at > ?10 AND e.starts_at < ?4")               \
-      "ORDER BY e.starts_at, e.id LIMIT ?9")                                                       \
-    X(SEARCH_STARTING_EARLIER, SQLITE_SEARCH("INDEXED BY events_by_start_descending",              \
-                                             "e.starts_at < ?10 AND e.starts_at >= max(?3, 1)")    \
-      "ORDER BY e.starts_at DESC, e.id LIMIT ?9")                                                  \
+    X(SEARCH_STARTING_AT,                                                                          \
+      SQLITE_SEARCH("INDEXED BY events_by_start",                                                  \
+                    "e.starts_at = ?10 AND e.id > ?11") "ORDER BY e.id LIMIT ?9")                  \
+    X(SEARCH_STARTING_LATER,                                                                       \
+      SQLITE_SEARCH(                                                                               \
+          "INDEXED BY events_by_start",                                                            \
+          "e.starts_at > ?10 AND e.starts_at < ?4") "ORDER BY e.starts_at, e.id LIMIT ?9")         \
+    X(SEARCH_STARTING_EARLIER,                                                                     \
+      SQLITE_SEARCH("INDEXED BY events_by_start_descending",                                       \
+                    "e.starts_at < ?10 AND e.starts_at >= max(?3, 1)") "ORDER BY e.starts_at "     \
+                                                                       "DESC, e.id LIMIT ?9")      \
     X(SEARCH_NAMED, SQLITE_SEARCH("INDEXED BY events_by_name",                                     \
-                                  "e.name_folded = ?10 AND e.id > ?11")                            \
-      "ORDER BY e.id LIMIT ?9")                                                                    \
-    X(SEARCH_NAMED_LATER, SQLITE_SEARCH("INDEXED BY events_by_name", "e.name_folded > ?10")        \
-      "ORDER BY e.name_folded, e.id LIMIT ?9")                                                     \
+                                  "e.name_folded = ?10 AND e.id > ?11") "ORDER BY e.id LIMIT ?9")  \
+    X(SEARCH_NAMED_LATER,                                                                          \
+      SQLITE_SEARCH("INDEXED BY events_by_name",                                                   \
+                    "e.name_folded > ?10") "ORDER BY e.name_folded, e.id LIMIT ?9")                \
     X(SEARCH_FEW,                                                                                  \
-      SQLITE_SEARCH("", "e.id IN (SELECT event_id FROM event_words INDEXED BY event_words_by_word " \
-                        "WHERE ?13 = 1 AND word >= ?14 AND word < ?14 || char(1114111) "           \
-                        "UNION SELECT id FROM events INDEXED BY events_by_day "                    \
-                        "WHERE ?13 = 2 AND local_day = ?2 AND local_day IS NOT NULL "              \
-                        "UNION SELECT id FROM events INDEXED BY events_by_organizer "              \
-                        "WHERE ?13 = 3 AND organizer_id = ?6) "                                    \
-                        "AND (?10 IS NULL OR (" SQLITE_SEARCH_KEY ", e.id) > (?10, ?11))")         \
-      "ORDER BY " SQLITE_SEARCH_KEY ", e.id LIMIT ?9")                                             \
+      SQLITE_SEARCH("",                                                                            \
+                    "e.id IN (SELECT event_id FROM event_words INDEXED BY event_words_by_word "    \
+                    "WHERE ?13 = 1 AND word >= ?14 AND word < ?14 || char(1114111) "               \
+                    "UNION SELECT id FROM events INDEXED BY events_by_day "                        \
+                    "WHERE ?13 = 2 AND local_day = ?2 AND local_day IS NOT NULL "                  \
+                    "UNION SELECT id FROM events INDEXED BY events_by_organizer "                  \
+                    "WHERE ?13 = 3 AND organizer_id = ?6) "                                        \
+                    "AND (?10 IS NULL OR (" SQLITE_SEARCH_KEY                                      \
+                    ", e.id) > (?10, ?11))") "ORDER BY " SQLITE_SEARCH_KEY ", e.id LIMIT ?9")      \
     X(EVENT_WORD_COUNT, "SELECT count(*) FROM (SELECT 1 FROM event_words "                         \
                         "INDEXED BY event_words_by_word "                                          \
                         "WHERE word >= ?1 AND word < ?1 || char(1114111) LIMIT ?2)")               \
@@ -283,9 +291,8 @@
 /* ---- the check ---- */
 
 #define SQLITE_CHECK_STATEMENTS(X)                                                                 \
-    X(CHECK_COUNTS,                                                                                \
-      "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM ticket_types), "                \
-      "(SELECT count(*) FROM users WHERE erased_at = 0)")                                          \
+    X(CHECK_COUNTS, "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM ticket_types), "  \
+                    "(SELECT count(*) FROM users WHERE erased_at = 0)")                            \
     X(CHECK_EVENTS, "SELECT e.id, e.max_per_user, c.next_number FROM events AS e "                 \
                     "LEFT JOIN event_counters AS c ON c.event_id = e.id ORDER BY e.id")            \
     X(CHECK_TYPES, "SELECT id, event_id, capacity, booked, held, waiting, wanted "                 \
@@ -306,7 +313,8 @@
       "FROM tickets INDEXED BY tickets_by_booking WHERE booking_id IS NOT NULL "                   \
       "GROUP BY booking_id ORDER BY booking_id")                                                   \
     X(CHECK_TICKETS_OF_EVENTS,                                                                     \
-      "SELECT event_id, count(*), max(number), count(booking_id) FROM tickets "                    \
+      "SELECT event_id, count(*), max(number), count(booking_id), "                                \
+      "min(CASE WHEN booking_id IS NULL AND is_booked <> 0 THEN number END) FROM tickets "         \
       "GROUP BY event_id ORDER BY event_id")                                                       \
     X(CHECK_HOLDERS,                                                                               \
       "SELECT user_id, sum(held), sum(booked) FROM ("                                              \

@@ -340,7 +340,6 @@ test('a drift in an answer shows', () => {
     refused('Booking', { ...confirmed.value, position: 1, ahead: 0 });
     refused('Booking', { ...confirmed.value, reference: 'k7q2m9xd4tzb' });
     refused('Booking', { ...confirmed.value, created_at: '2027-01-04T10:10:00+01:00' });
-    refused('Booking', { ...confirmed.value, status: 'waiting' });
     refused('Booking', { ...waiting.value, ahead: -1 });
     refused('ManagedBooking', confirmed.value);
     refused('ExportedBooking', confirmed.value);

@@ -151,10 +151,10 @@ static inline void release_held(struct fixture *fixture)
         http_finish(LINK_OWNER(link, struct http_request, link));
 }
 
-static inline void fixture_error_body(int status, struct buf *body, const char **ret_content_type)
+static inline void fixture_error_body(int status, struct buf *body, struct http_reply *reply)
 {
     buf_printf(body, "{\"status\":%d}", status);
-    *ret_content_type = "application/problem+json";
+    reply->content_type = "application/problem+json";
 }
 
 static inline void fixture_loop_started(unsigned index, void *data)

@@ -1,0 +1,806 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is special to SQLite: the file, its lock and its log, and a check that finds what was
+ * planted behind the program's back. What every store promises is in test_contract.c. */
+#include "testing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "store/schema.h"
+#include "store/sqlite_statements.h"
+
+/* ---- files ---- */
+
+static const char *file_of(struct box_office *box, const char *name)
+{
+    return arena_printf(&box->arena, "%s/%s", kind.directory, name).data;
+}
+
+static const char *url_of(struct box_office *box, const char *name)
+{
+    return arena_printf(&box->arena, "sqlite:%s/%s", kind.directory, name).data;
+}
+
+static void close_both(struct box_office *box)
+{
+    store_close(box->writer);
+    store_close(box->reader);
+    box->writer = box->reader = NULL;
+}
+
+static void open_both(struct box_office *box)
+{
+    box->writer = open_or_fail(box, STORE_WRITE);
+    box->reader = open_or_fail(box, STORE_READ);
+}
+
+/* Behind the program's back; constraints are not in the way. */
+static void raw(const char *path, const char *sql)
+{
+    sqlite3 *db;
+    char *error = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_exec(db, "PRAGMA ignore_check_constraints = ON", NULL, NULL, NULL);
+    if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK) fail_msg("%s: %s", sql, error);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static int64_t raw_number(const char *path, const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *rows;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &rows, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(rows), SQLITE_ROW);
+    int64_t number = sqlite3_column_int64(rows, 0);
+    sqlite3_finalize(rows);
+    sqlite3_close(db);
+    return number;
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static long file_size(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 ? (long)status.st_size : -1;
+}
+
+/* Opening is refused with a sentence that holds all of these words; up to the first NULL. */
+static void expect_refusal(struct box_office *box, const char *url, enum store_mode mode,
+                           const char *const words[3])
+{
+    const char *error = NULL;
+    struct store *store = store_open(url, mode, mode == STORE_WRITE, &box->arena, &error);
+    if (store) fail_msg("%s was opened", url);
+    assert_non_null(error);
+    for (int i = 0; i < 3 && words[i]; i++)
+        if (!strstr(error, words[i])) fail_msg("\"%s\" lacks \"%s\"", error, words[i]);
+}
+
+#define EXPECT_REFUSAL(box, url, mode, ...)                                                        \
+    expect_refusal((box), (url), (mode), (const char *const[3]){__VA_ARGS__})
+
+/* ---- opening ---- */
+
+static void a_newer_version_is_refused(void **state)
+{
+    struct box_office *box = *state;
+    const char *path = file_of(box, "admit.db");
+    close_both(box);
+    raw(path, "PRAGMA user_version = 1000");
+    EXPECT_REFUSAL(box, box->url, STORE_WRITE, path, "newer admit", "1000");
+    EXPECT_REFUSAL(box, box->url, STORE_READ, path, "newer admit", "1000");
+    assert_int_equal(raw_number(path, "PRAGMA user_version"), 1000);
+    raw(path, "PRAGMA user_version = 1");
+    open_both(box);
+}
+
+static void an_older_version_is_for_migrate_only(void **state)
+{
+    struct box_office *box = *state;
+    const char *path = file_of(box, "empty.db"), *url = url_of(box, "empty.db");
+    const char *error = NULL;
+    write_file(path, "");
+    EXPECT_REFUSAL(box, url, STORE_READ, path, "admit migrate");
+    assert_null(store_open(url, STORE_WRITE, false, &box->arena, &error));
+    assert_non_null(strstr(error, "admit migrate"));
+
+    struct store *store = store_open(url, STORE_WRITE, true, &box->arena, &error);
+    assert_non_null(store);
+    store_close(store);
+    store = store_open(url, STORE_READ, false, &box->arena, &error);
+    assert_non_null(store);
+    store_close(store);
+}
+
+static void a_foreign_file_is_refused_and_left_alone(void **state)
+{
+    struct box_office *box = *state;
+    const char *path = file_of(box, "foreign.db"), *url = url_of(box, "foreign.db");
+    raw(path, "CREATE TABLE recipes (id INTEGER); INSERT INTO recipes VALUES (7)");
+    long size = file_size(path);
+    EXPECT_REFUSAL(box, url, STORE_WRITE, path, "another program", "DATABASE_URL");
+    EXPECT_REFUSAL(box, url, STORE_READ, path, "another program", "DATABASE_URL");
+    assert_int_equal(file_size(path), size);
+    assert_int_equal(raw_number(path, "SELECT id FROM recipes"), 7);
+    assert_int_equal(raw_number(path, "SELECT count(*) FROM sqlite_schema"), 1);
+
+    path = file_of(box, "letter.txt");
+    url = url_of(box, "letter.txt");
+    write_file(path, "Dear Sir or Madam, this file is longer than the header of a database, and "
+                     "it is none. Yours faithfully.\n");
+    size = file_size(path);
+    EXPECT_REFUSAL(box, url, STORE_WRITE, path, "not an SQLite database", "DATABASE_URL");
+    assert_int_equal(file_size(path), size);
+}
+
+static void a_path_that_cannot_be_is_explained(void **state)
+{
+    struct box_office *box = *state;
+    EXPECT_REFUSAL(box, "sqlite:", STORE_WRITE, "sqlite:admit.db");
+    EXPECT_REFUSAL(box, "sqlite::memory:", STORE_WRITE, "memory:", "not for admit");
+    EXPECT_REFUSAL(box, "sqlite://admit.db", STORE_WRITE, "sqlite:admit.db");
+    EXPECT_REFUSAL(box, url_of(box, "."), STORE_WRITE, "is a directory");
+    EXPECT_REFUSAL(box, url_of(box, "no/such/admit.db"), STORE_WRITE, kind.directory,
+                   "No such file");
+    EXPECT_REFUSAL(box, url_of(box, "admit.db/x"), STORE_WRITE, kind.directory, "Not a directory");
+    EXPECT_REFUSAL(box, url_of(box, "nothing.db"), STORE_READ, "nothing.db", "admit serve");
+    assert_int_equal(file_size(file_of(box, "nothing.db")), -1);
+}
+
+static void a_relative_path_is_fine_whatever_it_looks_like(void **state)
+{
+    struct box_office *box = *state;
+    char before[4096];
+    const char *error = NULL;
+    assert_non_null(getcwd(before, sizeof(before)));
+    assert_int_equal(chdir(kind.directory), 0);
+    static const char *const names[] = {"plain.db", "file:odd?mode=memory", ":odd:"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *url = arena_printf(&box->arena, "sqlite:%s", names[i]).data;
+        struct store *store = store_open(url, STORE_WRITE, true, &box->arena, &error);
+        if (!store) fail_msg("%s: %s", url, error);
+        store_close(store);
+        assert_true(file_size(names[i]) > 0);
+    }
+    assert_int_equal(chdir(before), 0);
+}
+
+static void nobody_else_may_read_the_file(void **state)
+{
+    struct box_office *box = *state;
+    static const char *const names[] = {"admit.db", "admit.db-wal", "admit.db.lock"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct stat status;
+        assert_int_equal(stat(file_of(box, names[i]), &status), 0);
+        assert_int_equal(status.st_mode & 077, 0);
+    }
+}
+
+static void what_may_not_be_written_is_explained(void **state)
+{
+    struct box_office *box = *state;
+    if (geteuid() == 0) skip(); /* nothing is forbidden to root */
+    const char *path = file_of(box, "admit.db");
+    close_both(box);
+    assert_int_equal(chmod(path, 0), 0);
+    EXPECT_REFUSAL(box, box->url, STORE_WRITE, path, "must belong to the user");
+    assert_int_equal(chmod(path, 0600), 0);
+    open_both(box);
+}
+
+static void the_second_writer_is_told_who_is_the_first(void **state)
+{
+    struct box_office *box = *state;
+    char pid[32];
+    snprintf(pid, sizeof(pid), "process %ld", (long)getpid());
+    EXPECT_REFUSAL(box, box->url, STORE_WRITE, "admit.db", pid);
+    /* Nor by another name of the file. */
+    assert_int_equal(symlink("admit.db", file_of(box, "link.db")), 0);
+    EXPECT_REFUSAL(box, url_of(box, "link.db"), STORE_WRITE, "link.db", pid);
+
+    const char *error = NULL;
+    struct store *reader =
+        store_open(url_of(box, "link.db"), STORE_READ, false, &box->arena, &error);
+    assert_non_null(reader);
+    OK(store_backup(reader, file_of(box, "copy.db"), &box->arena, &error));
+    store_close(reader);
+
+    store_close(box->writer);
+    box->writer = open_or_fail(box, STORE_WRITE);
+}
+
+static void a_lock_is_gone_with_its_process(void **state)
+{
+    struct box_office *box = *state;
+    close_both(box);
+    pid_t child = fork();
+    if (child == 0) {
+        const char *error;
+        if (!store_open(box->url, STORE_WRITE, true, &box->arena, &error)) _exit(1);
+        raise(SIGKILL);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    open_both(box);
+}
+
+static void migrations_are_applied_once(void **state)
+{
+    struct box_office *box = *state;
+    const char *path = file_of(box, "admit.db");
+    uint64_t event_id = NEW_EVENT(box, 10)->id;
+    book(box, 1, event_id, 2);
+    int64_t schema = raw_number(path, "PRAGMA schema_version");
+    for (int i = 0; i < 3; i++) {
+        close_both(box);
+        open_both(box);
+    }
+    assert_int_equal(raw_number(path, "PRAGMA schema_version"), schema);
+    assert_int_equal(raw_number(path, "PRAGMA user_version"),
+                     sqlite_migrations[sqlite_migration_count - 1].version);
+    assert_int_equal(raw_number(path, "PRAGMA application_id"), 0x61646d74);
+    assert_int_equal(find_event(box, event_id)->types[0].booked, 2);
+    expect_sound(box);
+}
+
+/* ---- failures ---- */
+
+static void a_reader_writes_nothing(void **state)
+{
+    struct box_office *box = *state;
+    struct str value;
+    assert_int_equal(store_setting(box->reader, "colour", STR("red"), &box->arena, &value),
+                     STORE_REFUSED);
+    assert_true(strlen(store_error(box->reader)) > 10);
+    OK(store_setting(box->writer, "colour", STR("red"), &box->arena, &value));
+    OK(store_setting(box->reader, "colour", STR("blue"), &box->arena, &value));
+    expect_str(value, "red");
+}
+
+static void settings_survive_a_kill(void **state)
+{
+    struct box_office *box = *state;
+    struct str value;
+    close_both(box);
+    for (int i = 0; i < 2; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            const char *error;
+            struct str secret = i ? STR("second") : ((struct str){"a\0b", 3});
+            struct store *store = store_open(box->url, STORE_WRITE, true, &box->arena, &error);
+            if (!store || store_setting(store, "secret", secret, &box->arena, &value) != STORE_OK)
+                _exit(1);
+            raise(SIGKILL);
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status));
+    }
+    open_both(box);
+    OK(store_setting(box->writer, "secret", STR("third"), &box->arena, &value));
+    assert_int_equal(value.len, 3);
+    assert_memory_equal(value.data, "a\0b", 3);
+}
+
+static void a_batch_is_whole_or_nothing_after_a_kill(void **state)
+{
+    struct box_office *box = *state;
+    uint64_t event_id = NEW_EVENT(box, 10)->id;
+    close_both(box);
+    pid_t child = fork();
+    if (child == 0) {
+        open_both(box);
+        book(box, 1, event_id, 2);
+        struct command command = booking_command(2, event_id, 0, 3);
+        struct result result;
+        if (prepare(box, &command, 1) != STORE_OK) _exit(1);
+        decide(&box->set, &command, &result);
+        raise(SIGKILL); /* decided, not committed */
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    open_both(box);
+    assert_int_equal(find_event(box, event_id)->types[0].booked, 2);
+    expect_sound(box);
+    assert_int_equal(book(box, 3, event_id, 1)->numbers[0], 3);
+}
+
+static void a_locked_database_is_busy_and_works_again(void **state)
+{
+    struct box_office *box = *state;
+    uint64_t event_id = NEW_EVENT(box, 10)->id;
+    sqlite3 *other;
+    assert_int_equal(sqlite3_open(file_of(box, "admit.db"), &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    struct command command = booking_command(1, event_id, 0, 1);
+    struct str value;
+    assert_int_equal(prepare(box, &command, 1), STORE_BUSY);
+    assert_non_null(strstr(store_error(box->writer), "locked"));
+    assert_int_equal(store_setting(box->writer, "x", STR("y"), &box->arena, &value), STORE_BUSY);
+    OK(store_ping(box->reader));
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    book(box, 1, event_id, 1);
+    expect_sound(box);
+}
+
+static void a_full_disk_is_no_success(void **state)
+{
+    struct box_office *box = *state;
+    uint64_t event_id = NEW_EVENT(box, 20000)->id;
+    book(box, 1, event_id, 1);
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = (rlim_t)file_size(file_of(box, "admit.db-wal")) + 20000;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    struct command command = booking_command(2, event_id, 0, 9000);
+    struct result result;
+    enum store_status status = run(box, &command, 1, &result);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, STORE_DOWN);
+    assert_int_equal(find_event(box, event_id)->types[0].booked, 1);
+
+    book(box, 3, event_id, 9000);
+    assert_int_equal(find_event(box, event_id)->types[0].booked, 9001);
+    expect_sound(box);
+}
+
+/* What was decided from rows that somebody else has changed meanwhile is not written. */
+static void rows_that_went_missing_refuse_the_batch(void **state)
+{
+    struct box_office *box = *state;
+    uint64_t event_id = NEW_EVENT(box, 10)->id;
+    struct booking *booking = book(box, 1, event_id, 2);
+    raw(file_of(box, "admit.db"), "UPDATE tickets SET booking_id = NULL, is_booked = 0 "
+                                  "WHERE number = 1");
+    begin(box);
+    OK(store_load(box->writer, &box->set));
+    struct change *change = working_set_change(&box->set, CHANGE_TICKET_RETURN);
+    change->tickets.event_id = event_id;
+    change->tickets.booking_id = booking->id;
+    change->tickets.number = 1;
+    assert_int_equal(commit(box), STORE_REFUSED);
+    assert_non_null(strstr(store_error(box->writer), "ticket"));
+    book(box, 2, event_id, 1);
+}
+
+/* ---- the check ---- */
+
+struct breaches {
+    const char *words[3];
+    size_t count, matching;
+    char first[400];
+};
+
+static void note_breach(const char *sentence, void *data)
+{
+    struct breaches *breaches = data;
+    bool matches = true;
+    for (int i = 0; i < 3 && breaches->words[i]; i++)
+        matches = matches && strstr(sentence, breaches->words[i]);
+    breaches->matching += matches;
+    if (breaches->count++ == 0) snprintf(breaches->first, sizeof(breaches->first), "%s", sentence);
+}
+
+/* Event 1, type 1: 5 places. Bookings 1 (3 tickets) and 2 (2) are confirmed, 3 was cancelled, 4 (2)
+ * and 5 (1) wait; ticket 5 was returned and sold again. Event 2 has max_per_user, booking 6 of it.
+ */
+static void plant_box(struct box_office *box)
+{
+    uint64_t event_id = NEW_EVENT(box, 6)->id;
+    book(box, 1, event_id, 3);
+    book(box, 2, event_id, 2);
+    book(box, 3, event_id, 1);
+    cancel(box, 3);
+    book(box, 4, event_id, 2);
+    book(box, 5, event_id, 1);
+    book(box, 7, NEW_EVENT(box, 10, .max_per_user = 4)->id, 2);
+    struct event *event = find_event(box, event_id);
+    assert_int_equal(event->types[0].booked, 5);
+    assert_int_equal(event->types[0].waiting, 2);
+    expect_sound(box);
+}
+
+static void the_check_finds_what_was_planted(void **state)
+{
+    struct box_office *box = *state;
+    plant_box(box);
+    static const struct {
+        const char *sql;
+        const char *words[3];
+    } plants[] = {
+        /* rule 1 */
+        {"UPDATE ticket_types SET capacity = 4 WHERE id = 1",
+         {"event 1, ticket type 1", "5 booked and 0 held", "capacity of 4"}},
+        {"UPDATE ticket_types SET held = -1 WHERE id = 1", {"ticket type 1", "-1 held"}},
+        {"UPDATE ticket_types SET waiting = 4 WHERE id = 1",
+         {"event 1, ticket type 1", "4 bookings cannot wait for 3 tickets"}},
+        /* counters against bookings and journal */
+        {"UPDATE ticket_types SET booked = 6 WHERE id = 1",
+         {"event 1, ticket type 1", "counter says 6 tickets booked", "the bookings 5"}},
+        {"UPDATE ticket_types SET booked = 6 WHERE id = 1",
+         {"event 1, ticket type 1", "counter says 6 tickets booked", "the journal 5"}},
+        {"UPDATE ticket_types SET held = 1 WHERE id = 1",
+         {"ticket type 1", "counter says 1 tickets held", "the journal 0"}},
+        {"UPDATE ticket_types SET waiting = 1 WHERE id = 1",
+         {"ticket type 1", "counter says 1 bookings waiting", "the journal 2"}},
+        {"UPDATE ticket_types SET wanted = 9 WHERE id = 1",
+         {"ticket type 1", "counter says 9 tickets wanted", "the bookings 3"}},
+        {"DELETE FROM ticket_types WHERE id = 1",
+         {"event 1, ticket type 1", "no such ticket type"}},
+        {"PRAGMA foreign_keys = OFF; DELETE FROM events WHERE id = 1",
+         {"event 1", "no such event"}},
+        {"DELETE FROM event_counters WHERE event_id = 1", {"event 1", "no counter"}},
+        /* bookings against the journal */
+        {"DELETE FROM journal WHERE booking_id = 2",
+         {"booking 2 is 2 tickets confirmed", "by the journal 0"}},
+        {"DELETE FROM journal WHERE booking_id = 2",
+         {"ticket type 1", "counter says 5 tickets booked", "the journal 3"}},
+        {"DELETE FROM journal WHERE booking_id = 3", {"booking 3 is not in the journal"}},
+        {"UPDATE journal SET quantity = 7 WHERE booking_id = 4",
+         {"booking 4 is 2 tickets waiting", "by the journal 7"}},
+        {"UPDATE journal SET ticket_type_id = 2 WHERE booking_id = 1",
+         {"booking 1", "ticket types 2 to 2"}},
+        {"DELETE FROM bookings WHERE id = 5",
+         {"booking 5 is 0 tickets waiting", "by the journal 1"}},
+        {"UPDATE bookings SET quantity = 4 WHERE id = 1",
+         {"booking 1", "has 3 tickets", "gives it 4"}},
+        {"UPDATE bookings SET status = 4 WHERE id = 1",
+         {"booking 1", "has 3 tickets", "(cancelled) gives it 0"}},
+        {"UPDATE bookings SET status = 2 WHERE id = 1",
+         {"booking 1 is held", "its tickets are booked"}},
+        {"UPDATE bookings SET status = 3 WHERE id = 4",
+         {"booking 4", "has 0 tickets", "gives it 2"}},
+        /* tickets */
+        {"DELETE FROM tickets WHERE event_id = 1 AND number = 6",
+         {"event 1", "there are 5 ticket numbers", "all the 6"}},
+        {"DELETE FROM tickets WHERE event_id = 1", {"event 1", "there are 0 ticket numbers"}},
+        {"UPDATE tickets SET number = 17 WHERE event_id = 1 AND number = 2",
+         {"event 1", "number 17 was given out", "to be 7"}},
+        {"UPDATE event_counters SET next_number = 9 WHERE event_id = 1",
+         {"event 1", "there are 6 ticket numbers", "all the 8"}},
+        {"UPDATE tickets SET booking_id = NULL, is_booked = 0 WHERE event_id = 1 AND number = 2",
+         {"event 1", "4 tickets belong to bookings", "own 5"}},
+        {"UPDATE tickets SET booking_id = 2 WHERE event_id = 1 AND number = 1",
+         {"booking 2", "has 3 tickets", "gives it 2"}},
+        {"UPDATE tickets SET booking_id = 99 WHERE event_id = 1 AND number = 1",
+         {"booking 99", "has 1 tickets", "gives it 0"}},
+        {"UPDATE tickets SET is_booked = 0 WHERE event_id = 1 AND number = 1",
+         {"booking 1 is confirmed", "its tickets are"}},
+        {"UPDATE tickets SET is_booked = 1 WHERE event_id = 1 AND booking_id IS NULL",
+         {"event 1", "ticket 6", "booked by nobody"}},
+        {"UPDATE tickets SET booking_id = 1 WHERE event_id = 2 AND number = 1",
+         {"booking 1", "has tickets of event 2"}},
+        /* holders */
+        {"UPDATE holders SET quantity = 3", {"event 2", "user 7 is counted with 3", "have 2"}},
+        {"DELETE FROM holders", {"event 2", "user 7 is counted with 0", "have 2"}},
+        {"INSERT INTO holders VALUES (2, 8, 1)", {"event 2", "user 8 is counted with 1", "have 0"}},
+    };
+    for (size_t i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
+        const char *error = NULL, *path = file_of(box, "planted.db");
+        OK(store_backup(box->reader, path, &box->arena, &error));
+        raw(path, plants[i].sql);
+        struct store *store =
+            store_open(url_of(box, "planted.db"), STORE_READ, false, &box->arena, &error);
+        assert_non_null(store);
+        struct breaches breaches = {0};
+        memcpy(breaches.words, plants[i].words, sizeof(breaches.words));
+        struct check_figures figures;
+        OK(store_check(store, &figures, note_breach, &breaches));
+        store_close(store);
+        assert_int_equal(figures.breaches, breaches.count);
+        if (!breaches.matching)
+            fail_msg("%s: %zu breaches, but not that; the first is \"%s\"", plants[i].sql,
+                     breaches.count, breaches.first);
+        assert_int_equal(unlink(path), 0);
+    }
+    expect_sound(box);
+}
+
+/* ---- while somebody writes ---- */
+
+struct busy_writer {
+    struct box_office *box;
+    uint64_t event_id;
+    atomic_bool stop;
+    size_t batches;
+};
+
+static void *write_busily(void *data)
+{
+    struct busy_writer *writer = data;
+    /* An arena and a batch of its own: the test goes on using the box's. */
+    struct box_office box = {.writer = writer->box->writer, .now = NOW};
+    box.keep_cancelled_ms = DAY;
+    struct command commands[32];
+    struct result results[32];
+    while (!atomic_load(&writer->stop)) {
+        for (int i = 0; i < 32; i++)
+            commands[i] = booking_command((uint64_t)(1 + rand() % 50), writer->event_id, 0,
+                                          (uint32_t)(1 + rand() % 3));
+        if (run(&box, commands, 32, results) != STORE_OK) break;
+        store_tidy(box.writer);
+        writer->batches++;
+        arena_reset(&box.arena);
+    }
+    arena_free(&box.arena);
+    return NULL;
+}
+
+static void a_backup_is_one_state_while_somebody_writes(void **state)
+{
+    struct box_office *box = *state;
+    struct busy_writer writer = {.box = box, .event_id = NEW_EVENT(box, 1000000)->id};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, write_busily, &writer), 0);
+    uint64_t before = 0;
+    for (int i = 0; i < 10; i++) {
+        const char *error = NULL, *path = file_of(box, "copy.db");
+        usleep(20000);
+        if (store_backup(box->reader, path, &box->arena, &error) != STORE_OK) fail_msg("%s", error);
+        assert_int_equal(file_size(file_of(box, "copy.db.part")), -1);
+        struct store *store =
+            store_open(url_of(box, "copy.db"), STORE_READ, false, &box->arena, &error);
+        assert_non_null(store);
+        struct check_figures figures;
+        OK(store_check(store, &figures, print_breach, NULL));
+        store_close(store);
+        assert_int_equal(figures.breaches, 0);
+        assert_true(figures.bookings >= before);
+        assert_int_equal(figures.bookings % 32, 0);
+        before = figures.bookings;
+        assert_int_equal(unlink(path), 0);
+    }
+    atomic_store(&writer.stop, true);
+    pthread_join(thread, NULL);
+    assert_true(before > 0);
+    assert_true(writer.batches * 32 >= before);
+    expect_sound(box);
+}
+
+static void a_backup_replaces_nothing_and_leaves_nothing(void **state)
+{
+    struct box_office *box = *state;
+    const char *error = NULL, *path = file_of(box, "precious");
+    write_file(path, "precious");
+    assert_int_equal(store_backup(box->reader, path, &box->arena, &error), STORE_REFUSED);
+    assert_non_null(strstr(error, path));
+    assert_int_equal(file_size(path), 8);
+    assert_int_equal(file_size(file_of(box, "precious.part")), -1);
+
+    path = file_of(box, "no/such/place");
+    assert_int_equal(store_backup(box->reader, path, &box->arena, &error), STORE_DOWN);
+    assert_non_null(strstr(error, path));
+
+    /* Not enough room: the limit is on the size of a file here. */
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 30000;
+    signal(SIGXFSZ, SIG_IGN);
+    path = file_of(box, "copy.db");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    enum store_status status = store_backup(box->reader, path, &box->arena, &error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, STORE_DOWN);
+    assert_int_equal(file_size(path), -1);
+    assert_int_equal(file_size(file_of(box, "copy.db.part")), -1);
+    OK(store_backup(box->reader, path, &box->arena, &error));
+}
+
+/* 'batches' of 50 tickets and as many journal rows. */
+static void write_batches(struct box_office *box, uint64_t event_id, int batches)
+{
+    for (int i = 0; i < batches; i++) {
+        struct command commands[50];
+        struct result results[50];
+        for (int j = 0; j < 50; j++)
+            commands[j] = booking_command((uint64_t)(1 + rand() % 1000), event_id, 0, 1);
+        OK(run(box, commands, 50, results));
+        store_tidy(box->writer);
+    }
+}
+
+static void the_log_does_not_grow_without_end(void **state)
+{
+    struct box_office *box = *state;
+    const char *wal = file_of(box, "admit.db-wal");
+    uint64_t event_id = NEW_EVENT(box, 1000000)->id;
+    write_batches(box, event_id, 500);
+    long size = file_size(wal);
+    assert_in_range(size, 1, 8 << 20);
+
+    /* A reader that stays where it is keeps the log from beginning anew, but not the writer. */
+    sqlite3 *reader;
+    assert_int_equal(sqlite3_open(file_of(box, "admit.db"), &reader), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM bookings", NULL, NULL, NULL),
+                     SQLITE_OK);
+    write_batches(box, event_id, 1000);
+    long long_size = file_size(wal);
+    assert_true(long_size > size);
+    sqlite3_close(reader);
+    write_batches(box, event_id, 1000);
+    assert_in_range(file_size(wal), 1, long_size + (8 << 20));
+    expect_sound(box);
+}
+
+/* ---- statements ---- */
+
+static const char *plan_of(struct box_office *box, sqlite3 *db, const char *text)
+{
+    sqlite3_stmt *rows;
+    const char *plan = "";
+    text = arena_printf(&box->arena, "EXPLAIN QUERY PLAN %s", text).data;
+    if (sqlite3_prepare_v2(db, text, -1, &rows, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", text, sqlite3_errmsg(db));
+    while (sqlite3_step(rows) == SQLITE_ROW)
+        plan = arena_printf(&box->arena, "%s%s\n", plan, sqlite3_column_text(rows, 3)).data;
+    sqlite3_finalize(rows);
+    return plan;
+}
+
+/* What a batch or a page runs finds its rows by a key, and in the order that is wanted. */
+static void no_statement_scans_a_table_that_grows(void **state)
+{
+    struct box_office *box = *state;
+    static const struct {
+        const char *name, *text;
+    } statements[] = {
+#define X(name, text) {#name, text},
+        SQLITE_LOAD_STATEMENTS(X) SQLITE_COMMIT_STATEMENTS(X) SQLITE_READ_STATEMENTS(X)
+            SQLITE_SEARCH_STATEMENTS(X)
+#undef X
+    };
+    /* At the start of the program only; what is sorted is a handful, or a whole event. */
+    static const char *const may_scan[] = {"REVOCATIONS"};
+    static const char *const may_sort[] = {"NEWEST", "HOLDERS_FILL", "BOOKINGS_OF_USERS",
+                                           "PRIVILEGED", "SEARCH_FEW"};
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(file_of(box, "admit.db"), &db), SQLITE_OK);
+    for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
+        const char *plan = plan_of(box, db, statements[i].text);
+        bool scans = false, sorts = strstr(plan, "TEMP B-TREE");
+        for (const char *at = plan; (at = strstr(at, "SCAN ")); at++)
+            scans = scans ||
+                    !(strstr(at, "SCAN w VIRTUAL") == at || strstr(at, "SCAN json_each") == at ||
+                      strstr(at, "SCAN (subquery") == at || strstr(at, "SCAN CONSTANT ROW") == at);
+        for (size_t j = 0; j < sizeof(may_scan) / sizeof(may_scan[0]); j++)
+            scans = scans && strcmp(statements[i].name, may_scan[j]) != 0;
+        for (size_t j = 0; j < sizeof(may_sort) / sizeof(may_sort[0]); j++)
+            sorts = sorts && strcmp(statements[i].name, may_sort[j]) != 0;
+        if (scans || sorts) fail_msg("%s:\n%s", statements[i].name, plan);
+    }
+    sqlite3_close(db);
+}
+
+/* Both ways of searching (sqlite_search.c) must find the same, whichever a count chooses. */
+static void many_and_few_matches_are_paged_alike(void **state)
+{
+    struct box_office *box = *state;
+    enum { EVENTS = 1300 };
+    for (int i = 0; i < EVENTS; i++) {
+        const char *name =
+            arena_printf(&box->arena, "Jazz %s %d", i % 100 ? "night" : "brunch", i * 7919 % EVENTS)
+                .data;
+        NEW_EVENT(box, 10, .name = str_of(name), .organizer_id = (uint64_t)(1 + i % 3),
+                  .starts_at = i % 10 ? NOW + DAY * (1 + i * 31 % 40) : 0);
+    }
+    static const struct {
+        const char *word;
+        size_t expected;
+    } searches[] = {{"jazz", EVENTS}, {"brunch", EVENTS / 100}, {"nig", EVENTS - EVENTS / 100}};
+    for (int sort = SORT_STARTS_AT; sort <= SORT_NAME; sort++) {
+        for (size_t i = 0; i < sizeof(searches) / sizeof(searches[0]); i++) {
+            struct str word = str_of(searches[i].word);
+            struct event_query query = {.q = {&word, 1}, .status = -1, .limit = 37};
+            query.sort = (enum event_sort)sort;
+            char *seen = ARENA_ARRAY(&box->arena, char, EVENTS + 1);
+            size_t found = 0;
+            for (struct event_list list = {.count = 37}; list.count == query.limit;) {
+                OK(store_search_events(box->reader, &query, &box->arena, &list));
+                for (size_t j = 0; j < list.count; j++) {
+                    assert_false(seen[list.items[j]->id]++);
+                    found++;
+                }
+                if (!list.count) break;
+                const struct event *last = list.items[list.count - 1];
+                query.after = (struct page_after){true, last->id, last->starts_at,
+                                                  text_fold(&box->arena, last->name)};
+            }
+            assert_int_equal(found, searches[i].expected);
+        }
+    }
+}
+
+/* A history, and a search among an event's bookings, go through all buckets of the index. */
+static void bookings_are_found_across_buckets(void **state)
+{
+    struct box_office *box = *state;
+    struct user *user = new_user(box, "Grace", "grace@example.org", NULL);
+    uint64_t event_id = NEW_EVENT(box, 100000)->id, ids[3];
+    struct command commands[1000];
+    struct result results[1000];
+    for (int turn = 0; turn < 3; turn++) {
+        ids[turn] = book(box, user->id, event_id, 1)->id;
+        for (int i = 0; i < 10000 && turn < 2; i += 1000) {
+            for (int j = 0; j < 1000; j++)
+                commands[j] = booking_command(1000 + (uint64_t)j, event_id, 0, 1);
+            OK(run(box, commands, 1000, results));
+        }
+    }
+    struct str word = STR("gra");
+    const struct booking_query queries[] = {
+        {.user_id = user->id, .status = -1, .limit = 2},
+        {.user_id = user->id, .event_id = event_id, .status = -1, .limit = 2},
+        {.event_id = event_id, .q = {&word, 1}, .status = -1, .limit = 2},
+        {.user_id = user->id, .q = {&word, 1}, .status = BOOKING_CONFIRMED, .limit = 2},
+    };
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        struct booking_query query = queries[i];
+        struct booking_list list;
+        OK(store_list_bookings(box->reader, &query, &box->arena, &list));
+        assert_int_equal(list.count, 2);
+        assert_int_equal(list.items[0]->row.id, ids[2]);
+        assert_int_equal(list.items[1]->row.id, ids[1]);
+        query.before = ids[1];
+        OK(store_list_bookings(box->reader, &query, &box->arena, &list));
+        assert_int_equal(list.count, 1);
+        assert_int_equal(list.items[0]->row.id, ids[0]);
+    }
+    struct command newest = {.kind = COMMAND_CANCEL_NEWEST, .actor = actor(user->id)};
+    newest.cancel.event_id = event_id;
+    for (int turn = 3; turn-- > 0;)
+        assert_int_equal(run_one(box, newest).booking->id, ids[turn]);
+    assert_int_equal(run_one(box, newest).outcome, NOTHING_TO_CANCEL);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        STORE_TEST(a_newer_version_is_refused),
+        STORE_TEST(an_older_version_is_for_migrate_only),
+        STORE_TEST(a_foreign_file_is_refused_and_left_alone),
+        STORE_TEST(a_path_that_cannot_be_is_explained),
+        STORE_TEST(a_relative_path_is_fine_whatever_it_looks_like),
+        STORE_TEST(nobody_else_may_read_the_file),
+        STORE_TEST(what_may_not_be_written_is_explained),
+        STORE_TEST(the_second_writer_is_told_who_is_the_first),
+        STORE_TEST(a_lock_is_gone_with_its_process),
+        STORE_TEST(migrations_are_applied_once),
+        STORE_TEST(a_reader_writes_nothing),
+        STORE_TEST(settings_survive_a_kill),
+        STORE_TEST(a_batch_is_whole_or_nothing_after_a_kill),
+        STORE_TEST(a_locked_database_is_busy_and_works_again),
+        STORE_TEST(a_full_disk_is_no_success),
+        STORE_TEST(rows_that_went_missing_refuse_the_batch),
+        STORE_TEST(the_check_finds_what_was_planted),
+        STORE_TEST(a_backup_is_one_state_while_somebody_writes),
+        STORE_TEST(a_backup_replaces_nothing_and_leaves_nothing),
+        STORE_TEST(the_log_does_not_grow_without_end),
+        STORE_TEST(no_statement_scans_a_table_that_grows),
+        STORE_TEST(many_and_few_matches_are_paged_alike),
+        STORE_TEST(bookings_are_found_across_buckets),
+    };
+    kind = (struct kind){.name = "sqlite", .is_durable = true};
+    return _cmocka_run_group_tests("sqlite", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
+}
