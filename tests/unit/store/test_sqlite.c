@@ -421,81 +421,77 @@ static void plant_box(struct box_office *box)
     expect_sound(box);
 }
 
+static const struct {
+    const char *sql;
+    const char *words[3];
+} plants[] = {
+    /* rule 1 */
+    {"UPDATE ticket_types SET capacity = 4 WHERE id = 1",
+     {"event 1, ticket type 1", "5 booked and 0 held", "capacity of 4"}},
+    {"UPDATE ticket_types SET held = -1 WHERE id = 1", {"ticket type 1", "-1 held"}},
+    {"UPDATE ticket_types SET waiting = 4 WHERE id = 1",
+     {"event 1, ticket type 1", "4 bookings cannot wait for 3 tickets"}},
+    /* counters against bookings and journal */
+    {"UPDATE ticket_types SET booked = 6 WHERE id = 1",
+     {"event 1, ticket type 1", "counter says 6 tickets booked", "the bookings 5"}},
+    {"UPDATE ticket_types SET booked = 6 WHERE id = 1",
+     {"event 1, ticket type 1", "counter says 6 tickets booked", "the journal 5"}},
+    {"UPDATE ticket_types SET held = 1 WHERE id = 1",
+     {"ticket type 1", "counter says 1 tickets held", "the journal 0"}},
+    {"UPDATE ticket_types SET waiting = 1 WHERE id = 1",
+     {"ticket type 1", "counter says 1 bookings waiting", "the journal 2"}},
+    {"UPDATE ticket_types SET wanted = 9 WHERE id = 1",
+     {"ticket type 1", "counter says 9 tickets wanted", "the bookings 3"}},
+    {"DELETE FROM ticket_types WHERE id = 1", {"event 1, ticket type 1", "no such ticket type"}},
+    {"PRAGMA foreign_keys = OFF; DELETE FROM events WHERE id = 1", {"event 1", "no such event"}},
+    {"DELETE FROM event_counters WHERE event_id = 1", {"event 1", "no counter"}},
+    /* bookings against the journal */
+    {"DELETE FROM journal WHERE booking_id = 2",
+     {"booking 2 is 2 tickets confirmed", "by the journal 0"}},
+    {"DELETE FROM journal WHERE booking_id = 2",
+     {"ticket type 1", "counter says 5 tickets booked", "the journal 3"}},
+    {"DELETE FROM journal WHERE booking_id = 3", {"booking 3 is not in the journal"}},
+    {"UPDATE journal SET quantity = 7 WHERE booking_id = 4",
+     {"booking 4 is 2 tickets waiting", "by the journal 7"}},
+    {"UPDATE journal SET ticket_type_id = 2 WHERE booking_id = 1",
+     {"booking 1", "ticket types 2 to 2"}},
+    {"DELETE FROM bookings WHERE id = 5", {"booking 5 is 0 tickets waiting", "by the journal 1"}},
+    {"UPDATE bookings SET quantity = 4 WHERE id = 1", {"booking 1", "has 3 tickets", "gives it 4"}},
+    {"UPDATE bookings SET status = 4 WHERE id = 1",
+     {"booking 1", "has 3 tickets", "(cancelled) gives it 0"}},
+    {"UPDATE bookings SET status = 2 WHERE id = 1",
+     {"booking 1 is held", "its tickets are booked"}},
+    {"UPDATE bookings SET status = 3 WHERE id = 4", {"booking 4", "has 0 tickets", "gives it 2"}},
+    /* tickets */
+    {"DELETE FROM tickets WHERE event_id = 1 AND number = 6",
+     {"event 1", "there are 5 ticket numbers", "all the 6"}},
+    {"DELETE FROM tickets WHERE event_id = 1", {"event 1", "there are 0 ticket numbers"}},
+    {"UPDATE tickets SET number = 17 WHERE event_id = 1 AND number = 2",
+     {"event 1", "number 17 was given out", "to be 7"}},
+    {"UPDATE event_counters SET next_number = 9 WHERE event_id = 1",
+     {"event 1", "there are 6 ticket numbers", "all the 8"}},
+    {"UPDATE tickets SET booking_id = NULL, is_booked = 0 WHERE event_id = 1 AND number = 2",
+     {"event 1", "4 tickets belong to bookings", "own 5"}},
+    {"UPDATE tickets SET booking_id = 2 WHERE event_id = 1 AND number = 1",
+     {"booking 2", "has 3 tickets", "gives it 2"}},
+    {"UPDATE tickets SET booking_id = 99 WHERE event_id = 1 AND number = 1",
+     {"booking 99", "has 1 tickets", "gives it 0"}},
+    {"UPDATE tickets SET is_booked = 0 WHERE event_id = 1 AND number = 1",
+     {"booking 1 is confirmed", "its tickets are"}},
+    {"UPDATE tickets SET is_booked = 1 WHERE event_id = 1 AND booking_id IS NULL",
+     {"event 1", "ticket 6", "booked by nobody"}},
+    {"UPDATE tickets SET booking_id = 1 WHERE event_id = 2 AND number = 1",
+     {"booking 1", "has tickets of event 2"}},
+    /* holders */
+    {"UPDATE holders SET quantity = 3", {"event 2", "user 7 is counted with 3", "have 2"}},
+    {"DELETE FROM holders", {"event 2", "user 7 is counted with 0", "have 2"}},
+    {"INSERT INTO holders VALUES (2, 8, 1)", {"event 2", "user 8 is counted with 1", "have 0"}},
+};
+
 static void the_check_finds_what_was_planted(void **state)
 {
     struct box_office *box = *state;
     plant_box(box);
-    static const struct {
-        const char *sql;
-        const char *words[3];
-    } plants[] = {
-        /* rule 1 */
-        {"UPDATE ticket_types SET capacity = 4 WHERE id = 1",
-         {"event 1, ticket type 1", "5 booked and 0 held", "capacity of 4"}},
-        {"UPDATE ticket_types SET held = -1 WHERE id = 1", {"ticket type 1", "-1 held"}},
-        {"UPDATE ticket_types SET waiting = 4 WHERE id = 1",
-         {"event 1, ticket type 1", "4 bookings cannot wait for 3 tickets"}},
-        /* counters against bookings and journal */
-        {"UPDATE ticket_types SET booked = 6 WHERE id = 1",
-         {"event 1, ticket type 1", "counter says 6 tickets booked", "the bookings 5"}},
-        {"UPDATE ticket_types SET booked = 6 WHERE id = 1",
-         {"event 1, ticket type 1", "counter says 6 tickets booked", "the journal 5"}},
-        {"UPDATE ticket_types SET held = 1 WHERE id = 1",
-         {"ticket type 1", "counter says 1 tickets held", "the journal 0"}},
-        {"UPDATE ticket_types SET waiting = 1 WHERE id = 1",
-         {"ticket type 1", "counter says 1 bookings waiting", "the journal 2"}},
-        {"UPDATE ticket_types SET wanted = 9 WHERE id = 1",
-         {"ticket type 1", "counter says 9 tickets wanted", "the bookings 3"}},
-        {"DELETE FROM ticket_types WHERE id = 1",
-         {"event 1, ticket type 1", "no such ticket type"}},
-        {"PRAGMA foreign_keys = OFF; DELETE FROM events WHERE id = 1",
-         {"event 1", "no such event"}},
-        {"DELETE FROM event_counters WHERE event_id = 1", {"event 1", "no counter"}},
-        /* bookings against the journal */
-        {"DELETE FROM journal WHERE booking_id = 2",
-         {"booking 2 is 2 tickets confirmed", "by the journal 0"}},
-        {"DELETE FROM journal WHERE booking_id = 2",
-         {"ticket type 1", "counter says 5 tickets booked", "the journal 3"}},
-        {"DELETE FROM journal WHERE booking_id = 3", {"booking 3 is not in the journal"}},
-        {"UPDATE journal SET quantity = 7 WHERE booking_id = 4",
-         {"booking 4 is 2 tickets waiting", "by the journal 7"}},
-        {"UPDATE journal SET ticket_type_id = 2 WHERE booking_id = 1",
-         {"booking 1", "ticket types 2 to 2"}},
-        {"DELETE FROM bookings WHERE id = 5",
-         {"booking 5 is 0 tickets waiting", "by the journal 1"}},
-        {"UPDATE bookings SET quantity = 4 WHERE id = 1",
-         {"booking 1", "has 3 tickets", "gives it 4"}},
-        {"UPDATE bookings SET status = 4 WHERE id = 1",
-         {"booking 1", "has 3 tickets", "(cancelled) gives it 0"}},
-        {"UPDATE bookings SET status = 2 WHERE id = 1",
-         {"booking 1 is held", "its tickets are booked"}},
-        {"UPDATE bookings SET status = 3 WHERE id = 4",
-         {"booking 4", "has 0 tickets", "gives it 2"}},
-        /* tickets */
-        {"DELETE FROM tickets WHERE event_id = 1 AND number = 6",
-         {"event 1", "there are 5 ticket numbers", "all the 6"}},
-        {"DELETE FROM tickets WHERE event_id = 1", {"event 1", "there are 0 ticket numbers"}},
-        {"UPDATE tickets SET number = 17 WHERE event_id = 1 AND number = 2",
-         {"event 1", "number 17 was given out", "to be 7"}},
-        {"UPDATE event_counters SET next_number = 9 WHERE event_id = 1",
-         {"event 1", "there are 6 ticket numbers", "all the 8"}},
-        {"UPDATE tickets SET booking_id = NULL, is_booked = 0 WHERE event_id = 1 AND number = 2",
-         {"event 1", "4 tickets belong to bookings", "own 5"}},
-        {"UPDATE tickets SET booking_id = 2 WHERE event_id = 1 AND number = 1",
-         {"booking 2", "has 3 tickets", "gives it 2"}},
-        {"UPDATE tickets SET booking_id = 99 WHERE event_id = 1 AND number = 1",
-         {"booking 99", "has 1 tickets", "gives it 0"}},
-        {"UPDATE tickets SET is_booked = 0 WHERE event_id = 1 AND number = 1",
-         {"booking 1 is confirmed", "its tickets are"}},
-        {"UPDATE tickets SET is_booked = 1 WHERE event_id = 1 AND booking_id IS NULL",
-         {"event 1", "ticket 6", "booked by nobody"}},
-        {"UPDATE tickets SET booking_id = 1 WHERE event_id = 2 AND number = 1",
-         {"booking 1", "has tickets of event 2"}},
-        /* holders */
-        {"UPDATE holders SET quantity = 3", {"event 2", "user 7 is counted with 3", "have 2"}},
-        {"DELETE FROM holders", {"event 2", "user 7 is counted with 0", "have 2"}},
-        {"INSERT INTO holders VALUES (2, 8, 1)", {"event 2", "user 8 is counted with 1", "have 0"}},
-    };
     for (size_t i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
         const char *error = NULL, *path = file_of(box, "planted.db");
         OK(store_backup(box->reader, path, &box->arena, &error));
@@ -536,8 +532,8 @@ static void *write_busily(void *data)
     struct result results[32];
     while (!atomic_load(&writer->stop)) {
         for (int i = 0; i < 32; i++)
-            commands[i] = booking_command((uint64_t)(1 + rand() % 50), writer->event_id, 0,
-                                          (uint32_t)(1 + rand() % 3));
+            commands[i] = booking_command((uint64_t)(1 + i * 7 % 50), writer->event_id, 0,
+                                          (uint32_t)(1 + i % 3));
         if (run(&box, commands, 32, results) != STORE_OK) break;
         store_tidy(box.writer);
         writer->batches++;
@@ -615,7 +611,8 @@ static void write_batches(struct box_office *box, uint64_t event_id, int batches
         struct command commands[50];
         struct result results[50];
         for (int j = 0; j < 50; j++)
-            commands[j] = booking_command((uint64_t)(1 + rand() % 1000), event_id, 0, 1);
+            commands[j] =
+                booking_command((uint64_t)(1 + (i * 50 + j) * 7919 % 100003), event_id, 0, 1);
         OK(run(box, commands, 50, results));
         store_tidy(box->writer);
     }
