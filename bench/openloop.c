@@ -136,7 +136,8 @@ static void read_requests(struct run *run, const char *path, int port)
     }
     free(line);
     fclose(file);
-    if (run->again.count == 0 || (run->every > 0 && run->once.count == 0)) die("too few lines");
+    if ((run->again.count == 0 && run->every != 1) || (run->once.count == 0 && run->every > 0))
+        die("too few lines");
 }
 
 /* ---- sending and receiving ---- */

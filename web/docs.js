@@ -137,3 +137,6 @@ byId('sign-out').addEventListener('click', () => {
     closeSession('Signed out here; the token itself lives on until it expires. To end it, sign out everywhere below.');
     signIn.elements.login.focus();
 });
+
+// Swagger UI takes over links within the page: it scrolls, and leaves the focus behind.
+document.querySelector('.skip').addEventListener('click', () => byId('calls').focus());

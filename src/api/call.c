@@ -3,6 +3,7 @@
 #include "api/call.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ enum {
     LIMIT_BUCKETS = 65536,
     REQUEST_ID_MAX = 128,
     IDEMPOTENCY_KEY_MAX = 255,
+    SCRATCH_KEPT = 1024 * 1024,
 };
 
 /* Signing in and registering have buckets of their own: guessing passwords must be slow, and
@@ -73,11 +75,32 @@ void api_set_server(struct api *api, struct http_server *server)
     api->server = server;
 }
 
+static pthread_key_t scratch_key;
+
+static void scratch_free(void *scratch)
+{
+    buf_free(scratch);
+    free(scratch);
+}
+
+static void scratch_prepare(void)
+{
+    if (pthread_key_create(&scratch_key, scratch_free) != 0) abort();
+}
+
 struct buf *call_scratch(void)
 {
-    static _Thread_local struct buf scratch;
-    buf_clear(&scratch);
-    return &scratch;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static _Thread_local struct buf *scratch;
+    if (!scratch) {
+        pthread_once(&once, scratch_prepare);
+        scratch = calloc(1, sizeof(*scratch));
+        if (!scratch || pthread_setspecific(scratch_key, scratch) != 0) abort();
+    }
+    /* A table of a million bookings was composed here once: that must not stay for ever. */
+    if (scratch->size > SCRATCH_KEPT) buf_free(scratch);
+    buf_clear(scratch);
+    return scratch;
 }
 
 /* ---- who and whence ---- */

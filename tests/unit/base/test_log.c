@@ -248,7 +248,7 @@ static void a_full_disk_is_told_to_stderr_once(void **state)
     assert_true(log_start(LOG_INFO, LOG_TEXT, "/dev/full"));
     for (int i = 0; i < 3; i++) {
         log_error("line", LOG_NUM("n", i));
-        char text[16];
+        char text[32];
         snprintf(text, sizeof(text), "line n=%d", i);
         wait_for_text_in(stderr_name, text);
     }

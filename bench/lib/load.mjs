@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The programs that ask: wrk (closed loop) and openloop (at a fixed rate), both with a file of requests.
+import {createWriteStream} from 'node:fs';
+import {once} from 'node:events';
+import path from 'node:path';
+import {run} from './children.mjs';
+import {BENCH} from './place.mjs';
+import {tokenOf} from './tokens.mjs';
+
+/** One request as a line of such a file; see lua/replay.lua. */
+export function line(kind, method, where, userId, body) {
+    return `${kind}\t${method}\t${where}\t${userId ? tokenOf(userId) : ''}\t${body === undefined ? '' : JSON.stringify(body)}\n`;
+}
+
+/** Writes lines, of which there may be many. */
+export async function writeLines(file, lines) {
+    const stream = createWriteStream(file, {mode: 0o600});
+    let text = '';
+    for (const each of lines) {
+        text += each;
+        if (text.length < 1 << 20) continue;
+        if (!stream.write(text)) await once(stream, 'drain');
+        text = '';
+    }
+    stream.end(text);
+    await once(stream, 'close');
+}
+
+function result(program, {code, stdout, stderr}, pattern) {
+    const found = stdout.match(pattern);
+    if (code !== 0 || !found) throw new Error(`${program} ended with ${code}: ${stderr}\n${stdout}`);
+    return JSON.parse(found[1]);
+}
+
+/** `given` is what lua/replay.lua takes: file, every, block, laps, from, once, keyed. */
+export async function wrk(port, {connections, seconds, ...given}) {
+    const args = Object.entries(given).filter(([, value]) => value !== undefined).map(([name, value]) => `${name}=${value}`);
+    const shell = 'ulimit -n "$(ulimit -H -n)"; exec wrk "$@"';
+    const ended = await run('sh', ['-c', shell, 'wrk', '-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--timeout', '20s',
+        '-s', path.join(BENCH, 'lua/replay.lua'), `http://127.0.0.1:${port}`, '--', ...args]);
+    const figures = result('wrk', ended, /^RESULT (.*)$/m);
+    return {...figures, connections, per_second: figures.answered / (figures.duration_us / 1e6)};
+}
+
+export async function openLoop(place, port, {connections, rate, seconds, file, every = 0, once: first = 0}) {
+    const ended = await run(place.openloop, [port, connections, rate, seconds, file, every, first].map(String));
+    const figures = result('openloop', ended, /^(\{.*\})$/m);
+    return {...figures, connections, per_second: figures.answered / (figures.duration_us / 1e6)};
+}
