@@ -116,9 +116,13 @@ class Call {
         return this;
     }
 
-    async fill(parameters) {
-        for (const [name, value] of Object.entries(parameters))
-            await this.block.locator(`tr[data-param-name="${name}"] input`).fill(String(value));
+    async fill(parameters, body) {
+        const inputs = Object.entries(parameters).map(([name, value]) => [`tr[data-param-name="${name}"] input`, String(value)]);
+        if (body) inputs.push(['textarea', JSON.stringify(body)]);
+        for (const [selector, value] of inputs) {
+            await this.block.locator(selector).fill(value);
+            await this.block.locator(selector).blur(); // Swagger UI takes over what was typed when it pauses, or at this
+        }
     }
 
     /** What is sent when nobody changes it: the example. */
@@ -129,8 +133,7 @@ class Call {
     /** The answer as the page shows it. */
     async execute({body, ...parameters} = {}) {
         await this.open();
-        await this.fill(parameters);
-        if (body) await this.block.locator('textarea').fill(JSON.stringify(body));
+        await this.fill(parameters, body);
         const again = this.block.locator('button.btn-clear'); // of an earlier answer
         if (await again.count() > 0) await again.dispatchEvent('click');
         const request = this.page.waitForRequest((sent) => sent.resourceType() === 'fetch' || sent.resourceType() === 'xhr');

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The figures as people read them: tables for the terminal and for docs/performance.md.
+import {existsSync, readFileSync, writeFileSync} from 'node:fs';
+import {Figures} from './results.mjs';
+import {scaleInWords, wanted} from './wanted.mjs';
+
+const BEGIN = '<!-- bench:begin, written by make bench ARGS=--write -->';
+const END = '<!-- bench:end -->';
+
+/** What a workload is held against, at the same count of connections. */
+const AGAINST = {
+    rush: 'noop', 'rush-limited': 'rush', 'rush-keyed': 'rush', 'sold-out': 'rush', churn: 'rush', spread: 'rush', login: 'rush',
+    status: 'noop', event: 'noop', history: 'noop', 'full-rush': 'rush', 'full-history': 'history', 'full-history-rare': 'history',
+    'full-position': 'position', 'full-status': 'status',
+    'peer-sequelize': 'rush', 'peer-lock': 'rush', 'peer-update': 'rush', 'peer-procedure': 'rush',
+};
+
+const whole = (value) => (Number.isFinite(value) ? Math.round(value).toLocaleString('en') : '');
+const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '');
+
+/** A ratio that says something, however small. */
+function ratio(value) {
+    if (!Number.isFinite(value)) return '';
+    return value >= 0.1 ? value.toFixed(2) : `1/${Math.round(1 / value)}`;
+}
+
+const columns = ['workload', 'connections', 'a second', 'least to most', 'against', 'p50 ms', 'p99 ms', 'max ms', 'MiB', 'CPU µs', 'checks'];
+
+function row(figures, {name, connections}) {
+    const median = (field) => figures.median(name, connections, field);
+    const runs = figures.of(name, connections);
+    const failed = runs.flatMap((run) => run.checks).filter((check) => !check.ok).length;
+    const ofWhat = AGAINST[name];
+    const rates = runs.length > 1 ? `${whole(figures.least(name, connections, 'per_second'))} to ${whole(figures.most(name, connections, 'per_second'))}` : '';
+    const against = ofWhat && figures.of(ofWhat, connections).length ? `${ratio(figures.ratio([name, connections], [ofWhat, connections]))} ${ofWhat}` : '';
+    return [name, connections || '', whole(median('per_second')), rates, against, fixed(median('p50_us') / 1000, 2), fixed(median('p99_us') / 1000, 2),
+        fixed(figures.most(name, connections, 'max_us') / 1000, 1), whole(figures.most(name, connections, 'memory_most_mib')), fixed(median('server_cpu_us'), 1),
+        runs.every((run) => run.checks.length === 0) ? '' : failed ? `${failed} FAILED` : 'ok'].map(String);
+}
+
+function remarks(figures) {
+    const list = [];
+    const login = figures.of('login')[0];
+    if (login) {
+        const beside = (field) => figures.median('login', login.connections, (run) => run.beside?.[field]);
+        list.push(`login: ${fixed(beside('per_second'), 1)} sign-ins a second beside the rush, p50 ${whole(beside('p50_us') / 1000)} ms.`);
+    }
+    const mixed = figures.of('mixed')[0];
+    if (mixed) {
+        const p99 = (kind) => fixed(figures.median('mixed', mixed.connections, (run) => run.kinds?.[kind].p99_us) / 1000, 2);
+        list.push(`mixed: the peak was ${whole(figures.median('mixed', mixed.connections, 'peak_per_second'))} a second in a closed loop on 64 connections; at half of it, ` +
+            `counted from when a request should have been sent: p99 of reads ${p99('reads')} ms, of bookings ${p99('bookings')} ms, of cancellations ${p99('cancellations')} ms.`);
+    }
+    if (figures.of('full-start').length) {
+        const of = (field) => figures.median('full-start', 0, field);
+        list.push(`full-start: ready after ${whole(of('ready_ms'))} ms, the first ticket sold after ${whole(of('sold_ms'))} ms, ${whole(of('memory_mib'))} MiB resident.`);
+    }
+    const stolen = Math.max(0, ...figures.runs.map((run) => run.stolen ?? 0));
+    if (stolen > 0.02) list.push(`Up to ${(100 * stolen).toFixed(0)} % of the processors were taken by the host during a run.`);
+    return list;
+}
+
+/** {facts, table: [[...]], remarks, wanted: [[...]], scale} of the results of a bench. */
+export function summary(results) {
+    const figures = new Figures(results);
+    const {machine, sizes, options} = results;
+    return {
+        facts: [
+            `${machine.processor}, ${machine.processors} processors, ${machine.memory_mib} MiB; Linux ${machine.kernel}, ${machine.filesystem}; load ${machine.load_at_start.toFixed(2)} at the start`,
+            `${machine.admit}; SQLite ${machine.sqlite}; MariaDB ${machine.mariadb}; Node ${machine.node}; ${machine.wrk}`,
+            `${results.quick ? 'quick' : 'full'}, ${results.begun}: ${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'}, ${options.seconds} s a run after ${options.warm} s to get warm; ` +
+            `the full database has ${whole(sizes.full)} bookings and ${whole(sizes.line)} waiting, the search ${whole(sizes.searchable)} events`,
+        ],
+        table: [columns, ...figures.keys().filter((key) => key.name !== 'full-start').map((key) => row(figures, key))],
+        remarks: remarks(figures),
+        wanted: [['what', 'wanted', 'measured', 'reached'], ...wanted(figures).map((each) =>
+            [each.what, each.wanted, each.measured, each.reached === undefined ? '-' : each.reached ? 'yes' : 'no'])],
+        scale: scaleInWords(figures),
+    };
+}
+
+const isNumber = (text) => /^[\d,.]+$/.test(text);
+
+export function asText(table) {
+    const widths = table[0].map((_, column) => Math.max(...table.map((cells) => cells[column].length)));
+    return table.map((cells) => cells.map((cell, column) => (isNumber(cell) ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join('  ').trimEnd()).join('\n');
+}
+
+export function asMarkdown(table) {
+    const right = table[0].map((_, column) => table.slice(1).every((cells) => cells[column] === '' || isNumber(cells[column])));
+    const rule = right.map((isRight) => (isRight ? '--:' : '---'));
+    return [table[0], rule, ...table.slice(1)].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+export function print(results) {
+    const all = summary(results);
+    console.log(`\n${all.facts.join('\n')}\n\n${asText(all.table)}\n`);
+    for (const remark of all.remarks) console.log(remark);
+    console.log(`\n${all.scale}\n${asText(all.wanted)}\n`);
+    for (const run of results.runs)
+        for (const check of run.checks.filter(({ok}) => !ok)) console.log(`FAILED ${run.name} ${run.connections}, round ${run.round}: ${check.what}: ${check.why}`);
+}
+
+/** Replaces what stands between the markers, or adds it. */
+export function writeDocument(file, results) {
+    const all = summary(results);
+    const failed = results.runs.flatMap((run) => run.checks).filter(({ok}) => !ok).length;
+    const checks = failed ? `**${failed} checks failed.**` : 'After every run all checks held: `admit check`, and acknowledged answers against rows.';
+    const text = [BEGIN, ...all.facts.map((fact) => `* ${fact}`), '', '![Bookings a second by connections](rush.svg)', '', asMarkdown(all.table), '',
+        ...all.remarks.map((remark) => `* ${remark}`), `* ${checks}`, '', all.scale, '', asMarkdown(all.wanted), END].join('\n');
+    const old = existsSync(file) ? readFileSync(file, 'utf8') : `# Performance\n\n${BEGIN}\n${END}\n`;
+    const [from, to] = [old.indexOf(BEGIN), old.indexOf(END)];
+    writeFileSync(file, from >= 0 && to > from ? old.slice(0, from) + text + old.slice(to + END.length) : `${old}\n${text}\n`);
+}
