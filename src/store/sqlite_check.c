@@ -398,6 +398,17 @@ static void check_numbers(struct check *check)
     }
 }
 
+static void check_line_blocks(struct check *check)
+{
+    sqlite3_stmt *rows = QUERY(check->store, CHECK_LINE_BLOCKS);
+    while (sqlite_next(check->store, rows))
+        breach(check,
+               "ticket type %" PRIu64 ": block %" PRIu64 " of its line is said to hold %" PRId64
+               " bookings, and %" PRId64 " wait there, or their tickets differ",
+               sqlite_u64(rows, 0), sqlite_u64(rows, 1), (int64_t)sqlite3_column_int64(rows, 2),
+               (int64_t)sqlite3_column_int64(rows, 3));
+}
+
 static void check_holders(struct check *check)
 {
     const struct event_sums *event;
@@ -422,6 +433,7 @@ enum store_status sqlite_check(struct store *base, struct check_figures *ret_fig
     walk_bookings(&check);
     if (check.store->status == STORE_OK) check_types(&check);
     if (check.store->status == STORE_OK) check_numbers(&check);
+    check_line_blocks(&check);
     check_holders(&check);
     *ret_figures = check.figures;
     arena_free(&check.arena);

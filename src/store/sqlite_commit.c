@@ -163,6 +163,7 @@ static void cancel_event(struct sqlite_store *store, const struct change *change
                         NUM(change->cancel.at), NUM(store->journal_next));
     store->journal_next += (uint64_t)journaled;
     RUN(store, CANCEL_TICKETS, NUM(event_id));
+    RUN(store, LINE_BLOCKS_DELETE, NUM(event_id));
     if (change->cancel.remove)
         RUN(store, REMOVE_BOOKINGS, NUM(event_id));
     else
@@ -286,6 +287,19 @@ static void write_counters(struct sqlite_store *store, const struct working_set 
                     "an event to be counted is not there");
 }
 
+/* An empty block goes, so that who looks for his place does not walk over them. */
+static void write_line(struct sqlite_store *store, const struct working_set *set)
+{
+    const struct line_change *line;
+    for (size_t i = 0; (line = map_each(&set->line_changes, &i));) {
+        struct sqlite_value type = NUM(line->ticket_type_id), block = NUM(line->block);
+        if (line->bookings == 0 && line->tickets == 0) continue;
+        if (RUN(store, LINE_BLOCK_ADD, type, block, NUM(line->bookings), NUM(line->tickets)) == 0)
+            RUN(store, LINE_BLOCK_INSERT, type, block, NUM(line->bookings), NUM(line->tickets));
+        if (line->bookings < 0) RUN(store, LINE_BLOCK_DROP, type, block);
+    }
+}
+
 static void write_holders(struct sqlite_store *store, const struct working_set *set)
 {
     const struct holder_entry *holder;
@@ -320,6 +334,7 @@ enum store_status sqlite_commit(struct store *base, struct working_set *set)
         pruned |= set->changes.items[i].kind == CHANGE_PRUNE;
     }
     write_counters(store, set);
+    write_line(store, set);
     write_holders(store, set);
     write_sequences(store, set);
     RUN(store, COMMIT);

@@ -77,6 +77,25 @@ static void take_views(struct sqlite_store *store, sqlite3_stmt *rows, struct vi
         *ARRAY_PUSH(arena, views) = view_row(rows, arena);
 }
 
+/* The blocks of the line before, and what stands before it in its own block. */
+static void find_place(struct sqlite_store *store, struct booking_view *view)
+{
+    struct sqlite_value type = NUM(view->row.ticket_type_id);
+    uint64_t block = view->row.id >> LINE_BLOCK_BITS;
+    sqlite3_stmt *rows[] = {
+        QUERY(store, PLACE_OF_BLOCK, type, NUM(block)),
+        QUERY(store, PLACE_IN_BLOCK, type, NUM(block << LINE_BLOCK_BITS), NUM(view->row.id)),
+    };
+    view->position = 1;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (sqlite_next(store, rows[i])) {
+            view->position += sqlite_u32(rows[i], 0);
+            view->ahead += sqlite_u64(rows[i], 1);
+        }
+        sqlite_end(rows[i]);
+    }
+}
+
 enum store_status sqlite_find_booking(struct store *base, uint64_t id, struct arena *arena,
                                       struct booking_view **ret_booking)
 {
@@ -86,14 +105,7 @@ enum store_status sqlite_find_booking(struct store *base, uint64_t id, struct ar
     if (sqlite_next(store, rows)) view = view_row(rows, arena);
     sqlite_end(rows);
     if (view) sqlite_numbers(store, &view->row, arena);
-    if (view && view->row.status == BOOKING_WAITING) {
-        rows = QUERY(store, PLACE_IN_LINE, NUM(view->row.ticket_type_id), NUM(id));
-        if (sqlite_next(store, rows)) {
-            view->position = sqlite_u32(rows, 0) + 1;
-            view->ahead = sqlite_u64(rows, 1);
-        }
-        sqlite_end(rows);
-    }
+    if (view && view->row.status == BOOKING_WAITING) find_place(store, view);
     *ret_booking = view;
     return sqlite_end_read(store);
 }

@@ -124,6 +124,13 @@
                        "WHERE event_id = ?1 AND status IN (1, 2, 3)")                              \
     X(REMOVE_BOOKINGS, "DELETE FROM bookings INDEXED BY bookings_by_event "                        \
                        "WHERE event_id = ?1 AND status IN (1, 2, 3)")                              \
+    X(LINE_BLOCK_ADD, "UPDATE line_blocks SET waiting = waiting + ?3, wanted = wanted + ?4 "       \
+                      "WHERE ticket_type_id = ?1 AND block = ?2")                                  \
+    X(LINE_BLOCK_INSERT, "INSERT INTO line_blocks VALUES (?1, ?2, ?3, ?4)")                        \
+    X(LINE_BLOCK_DROP, "DELETE FROM line_blocks "                                                  \
+                       "WHERE ticket_type_id = ?1 AND block = ?2 AND waiting = 0")                 \
+    X(LINE_BLOCKS_DELETE, "DELETE FROM line_blocks WHERE ticket_type_id IN "                       \
+                          "(SELECT id FROM ticket_types WHERE event_id = ?1)")                     \
     X(HOLDER_PUT, "INSERT INTO holders VALUES (?1, ?2, ?3) "                                       \
                   "ON CONFLICT (event_id, user_id) DO UPDATE SET quantity = excluded.quantity")    \
     X(HOLDER_DELETE, "DELETE FROM holders WHERE event_id = ?1 AND user_id = ?2")                   \
@@ -173,8 +180,11 @@
 #define SQLITE_READ_STATEMENTS(X)                                                                  \
     X(BOOKING_VIEW,                                                                                \
       "SELECT " SQLITE_VIEW_COLUMNS " FROM bookings AS b" SQLITE_VIEW_JOINS "WHERE b.id = ?1")     \
-    X(PLACE_IN_LINE, "SELECT count(*), total(quantity) FROM bookings INDEXED BY bookings_waiting " \
-                     "WHERE ticket_type_id = ?1 AND status = 1 AND id < ?2")                       \
+    X(PLACE_OF_BLOCK, "SELECT total(waiting), total(wanted) FROM line_blocks "                     \
+                      "WHERE ticket_type_id = ?1 AND block < ?2")                                  \
+    X(PLACE_IN_BLOCK,                                                                              \
+      "SELECT count(*), total(quantity) FROM bookings INDEXED BY bookings_waiting "                \
+      "WHERE ticket_type_id = ?1 AND status = 1 AND id >= ?2 AND id < ?3")                         \
     X(BOOKINGS_OF_USER, "SELECT " SQLITE_VIEW_COLUMNS                                              \
                         " FROM bookings AS b INDEXED BY bookings_by_user" SQLITE_VIEW_JOINS        \
                         "WHERE b.id / 8192 = ?1 AND b.user_id = ?2 AND b.id < ?3 "                 \
@@ -316,6 +326,14 @@
       "SELECT event_id, count(*), max(number), count(booking_id), "                                \
       "min(CASE WHEN booking_id IS NULL AND is_booked <> 0 THEN number END) FROM tickets "         \
       "GROUP BY event_id ORDER BY event_id")                                                       \
+    X(CHECK_LINE_BLOCKS,                                                                           \
+      "SELECT ticket_type_id, block, sum(kept), sum(counted) FROM ("                               \
+      "SELECT ticket_type_id, block, waiting AS kept, 0 AS counted, wanted AS kept_wanted, "       \
+      "0 AS counted_wanted FROM line_blocks UNION ALL "                                            \
+      "SELECT ticket_type_id, id / 4096, 0, count(*), 0, sum(quantity) FROM bookings "             \
+      "INDEXED BY bookings_waiting WHERE status = 1 GROUP BY ticket_type_id, id / 4096) "          \
+      "GROUP BY ticket_type_id, block "                                                            \
+      "HAVING sum(kept) <> sum(counted) OR sum(kept_wanted) <> sum(counted_wanted)")               \
     X(CHECK_HOLDERS,                                                                               \
       "SELECT user_id, sum(held), sum(booked) FROM ("                                              \
       "SELECT user_id, quantity AS held, 0 AS booked FROM holders WHERE event_id = ?1 UNION ALL "  \

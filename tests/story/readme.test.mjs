@@ -6,6 +6,7 @@ import {rm} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
 import {inDirectory, newDirectory, PASSWORD, ROOT, run, runWell, start} from './lib/admit.mjs';
+import {until} from './lib/time.mjs';
 
 const read = (path) => readFileSync(join(ROOT, path), 'utf8');
 const readme = read('README.md');
@@ -64,6 +65,7 @@ describe('the greeting of "admit serve"', () => {
     async function greetedBy(env, use) {
         const server = await start({store: 'memory', env: {ADMIT_GREET: '1', ...env}});
         try {
+            await until('the greeting', () => /\ncurl .*\n\n$/.test(server.stdout));
             const lines = server.stdout.split('\n').filter((line) => /^(curl|TOKEN=)/.test(line));
             assert.equal(lines.length, 3, server.stdout);
             await use(lines, server);
@@ -99,8 +101,8 @@ describe('the greeting of "admit serve"', () => {
 
     it('is for people only', async () => {
         const server = await start({store: 'memory'});
-        assert.equal(server.stdout, '');
         await server.finish();
+        assert.equal(server.stdout, '');
     });
 });
 

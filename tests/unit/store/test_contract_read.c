@@ -286,6 +286,60 @@ static void who_waits_sees_how_many_are_before(void **state)
     assert_int_equal(find_booking(box, ids[2])->position, 0);
 }
 
+/* Longer than a block of ids (LINE_BLOCK_BITS), with people leaving anywhere, some of their
+ * tickets, and a head that is served. */
+static void a_place_in_a_long_line_stays_exact(void **state)
+{
+    enum { LINE = 10000, BATCH = 250 };
+    static struct command commands[BATCH];
+    static struct result results[BATCH];
+    static uint64_t ids[LINE];
+    static uint32_t wanted[LINE];
+    struct box_office *box = *state;
+    uint64_t event_id = NEW_EVENT(box, 10)->id, booked = book(box, 1, event_id, 10)->id;
+    for (size_t i = 0; i < LINE; i += BATCH) {
+        for (size_t j = 0; j < BATCH; j++)
+            commands[j] = booking_command(2, event_id, 0, wanted[i + j] = 1 + (i + j) % 3);
+        OK(run(box, commands, BATCH, results));
+        for (size_t j = 0; j < BATCH; j++)
+            ids[i + j] = results[j].booking->id;
+    }
+    /* Each 37th leaves, each 53rd gives one ticket up, and the first few are served. */
+    for (size_t i = 5; i < LINE; i += 37) {
+        cancel(box, ids[i]);
+        wanted[i] = 0;
+    }
+    for (size_t i = 0; i < LINE; i += 53) {
+        if (wanted[i] < 2) continue;
+        assert_int_equal(run_one(box, cancel_command(ids[i], 1)).outcome, OUTCOME_OK);
+        wanted[i]--;
+    }
+    struct result served = run_one(box, cancel_command(booked, 0));
+    for (size_t i = 0, left = served.promoted; left; i++)
+        if (wanted[i]) {
+            wanted[i] = 0;
+            left--;
+        }
+    expect_sound(box);
+
+    uint32_t position = 0;
+    uint64_t ahead = 0;
+    for (size_t i = 0; i < LINE; i++) {
+        if (!wanted[i]) continue;
+        position++;
+        if (i % 97 == 0 || i > LINE - 4 || position < 4) {
+            const struct booking_view *view = find_booking(box, ids[i]);
+            assert_int_equal(view->position, position);
+            assert_int_equal(view->ahead, ahead);
+        }
+        ahead += wanted[i];
+    }
+    assert_int_equal(find_event(box, event_id)->types[0].waiting, position);
+    assert_int_equal(run_one(box, event_command(COMMAND_DELETE_EVENT, event_id)).outcome,
+                     OUTCOME_OK);
+    expect_sound(box);
+}
+
 /* "newest ... oldest", and page by page the same. */
 static const char *listed(struct box_office *box, struct booking_query query)
 {
@@ -834,6 +888,7 @@ int main(void)
         STORE_TEST(available_is_what_a_newcomer_can_have),
         STORE_TEST(a_booking_is_shown_with_all_around_it),
         STORE_TEST(who_waits_sees_how_many_are_before),
+        STORE_TEST(a_place_in_a_long_line_stays_exact),
         STORE_TEST(bookings_are_listed_newest_first),
         STORE_TEST(what_was_erased_is_shown_no_more),
         STORE_TEST(tickets_are_listed_by_number),

@@ -128,6 +128,16 @@ CREATE INDEX bookings_by_user ON bookings (id / 8192, user_id);
 CREATE INDEX bookings_by_event ON bookings (event_id);
 -- The waiting list.
 CREATE INDEX bookings_waiting ON bookings (ticket_type_id, id, quantity, status) WHERE status = 1;
+-- The same line in sums: of the bookings whose ids share a block of 4096 (LINE_BLOCK_BITS in
+-- src/core/working_set.h). A place in a line of a million is the sum of the blocks before and a count
+-- within one. Joining writes the last block, being served the first one.
+CREATE TABLE line_blocks (
+    ticket_type_id INTEGER NOT NULL,
+    block INTEGER NOT NULL,
+    waiting INTEGER NOT NULL CHECK (waiting >= 0),
+    wanted INTEGER NOT NULL CHECK (wanted >= waiting),
+    PRIMARY KEY (ticket_type_id, block)
+) STRICT, WITHOUT ROWID;
 -- Cancelled and expired ones, for dropping what has been kept long enough.
 CREATE INDEX bookings_ended ON bookings (updated_at) WHERE status IN (4, 5);
 
