@@ -12,6 +12,7 @@ import {PASSWORD} from './tokens.mjs';
 
 const DAY_MS = 86_400_000;
 const CAPACITY_MOST = 10_000_000;
+const LINE_BLOCK = 4096; // ids; LINE_BLOCK_BITS in src/core/working_set.h
 const SEQUENCES = {event: 0, ticket_type: 1, booking: 2, user: 3, journal: 100};
 
 export const PEOPLE = 20_000; // with tokens
@@ -82,7 +83,9 @@ function bookings(first, from, count, each, {status = 3, user = somebody} = {}) 
         SELECT ${from} + e, k + 1, ${first} + k * ${count} + e, 1 FROM e CROSS JOIN k;
         UPDATE ticket_types SET booked = ${each} WHERE id BETWEEN ${from} AND ${from + count - 1};
         UPDATE event_counters SET next_number = ${each + 1}, ever_booked = 1 WHERE event_id BETWEEN ${from} AND ${from + count - 1};`
-        : `UPDATE ticket_types SET waiting = ${each}, wanted = ${each} WHERE id BETWEEN ${from} AND ${from + count - 1};`;
+        : `UPDATE ticket_types SET waiting = ${each}, wanted = ${each} WHERE id BETWEEN ${from} AND ${from + count - 1};
+        ${rows} INSERT INTO line_blocks (ticket_type_id, block, waiting, wanted)
+        SELECT ${event}, i / ${LINE_BLOCK}, count(*), count(*) FROM n GROUP BY 1, 2;`;
     return `${rows}
         INSERT INTO bookings (id, user_id, event_id, ticket_type_id, quantity, status, unit_price, paid, created_at, updated_at, expires_at)
         SELECT i, ${user('i')}, ${event}, ${event}, 1, ${status}, 0, 0, ${at}, ${at}, 0 FROM n;
@@ -191,7 +194,7 @@ export async function prepared(place, name, sizes) {
     await fill(draft, recipes[name](sizes));
     if (name === 'hall') await givePasswords(draft);
     const {passed, said} = await admitCheck(draft);
-    if (!passed) throw new Error(`the database '${name}' was not made well: ${said}`);
+    if (!passed) throw new Error(`the database '${name}' was not made as the schema wants it (bench/lib/database.mjs): ${said}`);
     for (const end of ['-wal', '-shm']) rmSync(draft + end, {force: true});
     renameSync(draft, file);
     return file;

@@ -32,11 +32,11 @@ const addEvent = async (mariadb, capacity) =>
     (await mariadb.root.query('INSERT INTO events (name, capacity) VALUES (?, ?)', ['Rush', capacity]))[0].insertId;
 
 /** 200 people ask at once for one of 100 tickets: what is wrong with the outcome, or nothing. */
-export async function proveCorrect(mariadb, port) {
+export async function proveCorrect(mariadb, {port, child}) {
     const event = await addEvent(mariadb, TICKETS);
     const answers = await Promise.all(upTo(ASKING).map((userId) =>
         request(port, 'POST', `/v1/events/${event}/bookings`, {userId, body: {quantity: 1}})));
-    const wrong = [];
+    const wrong = child.log ? [child.log.slice(0, 300)] : [];
     const same = (what, is, wanted) => JSON.stringify(is) !== JSON.stringify(wanted) && wrong.push(`${what}: ${JSON.stringify(is).slice(0, 200)}`);
     const sorted = (list) => list.sort((a, b) => a - b);
     const of = (status) => answers.filter((answer) => answer.status === status).map((answer) => answer.body);
@@ -103,7 +103,7 @@ export async function runPeers(bench, kinds, note) {
         for (const kind of kinds) {
             const peer = await startPeer(bench, mariadb, kind);
             try {
-                const wrong = await proveCorrect(mariadb, peer.port);
+                const wrong = await proveCorrect(mariadb, peer);
                 if (wrong.length) throw new Error(`the peer '${kind}' is not correct: ${wrong.join('; ')}`);
                 for (const connections of bench.peerConnections) note(`peer-${kind}`, peer.title, connections, await timePeer(bench, mariadb, peer, connections));
             } finally {

@@ -144,7 +144,7 @@ async function leaving(run) {
 }
 
 /** Places in the line as the server says them, against a count of those before. */
-async function exactPositions(run) {
+export async function exactPositions(run) {
     const people = await waitingPeople(run.database, 2 * EXACT_SAMPLES, 2000 + run.bench.round);
     let wrong = '';
     for (const [id, user] of people.slice(0, EXACT_SAMPLES)) {
@@ -158,7 +158,7 @@ async function exactPositions(run) {
 }
 
 /** Every cancellation gave its ticket to the line: as many are booked as before, which was all. */
-async function allPromoted(run) {
+export async function allPromoted(run) {
     const [[capacity, booked, waiting]] = await numbers(run.database, `SELECT capacity, booked, waiting FROM ticket_types WHERE id = ${HOT}`);
     const ok = booked === capacity && waiting > 0;
     return [{what: 'every cancellation promoted', ok, why: ok ? '' : `${booked} of ${capacity} booked, ${waiting} waiting`}];

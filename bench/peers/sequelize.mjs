@@ -6,16 +6,19 @@ import {numbersFrom} from './pool.mjs';
 export const title = 'Sequelize, transaction and row lock';
 
 function define(sequelize) {
-    const id = {type: DataTypes.BIGINT.UNSIGNED, primaryKey: true, autoIncrement: true};
-    const count = {type: DataTypes.INTEGER.UNSIGNED, allowNull: false, defaultValue: 0};
-    const other = {type: DataTypes.BIGINT.UNSIGNED, allowNull: false};
-    const Event = sequelize.define('Event', {id, name: DataTypes.STRING(200), capacity: count, booked: count, waiting: count},
-        {tableName: 'events'});
+    // Sequelize writes into what it is given, so each column gets its own.
+    const id = () => ({type: DataTypes.BIGINT.UNSIGNED, primaryKey: true, autoIncrement: true});
+    const other = (more) => ({type: DataTypes.BIGINT.UNSIGNED, allowNull: false, ...more});
+    const count = (more) => ({type: DataTypes.INTEGER.UNSIGNED, allowNull: false, ...more});
+    const none = {defaultValue: 0};
+    const Event = sequelize.define('Event', {
+        id: id(), name: DataTypes.STRING(200), capacity: count(), booked: count(none), waiting: count(none),
+    }, {tableName: 'events'});
     const Booking = sequelize.define('Booking', {
-        id, user_id: other, event_id: other, quantity: count, status: DataTypes.ENUM('confirmed', 'waiting'),
+        id: id(), user_id: other(), event_id: other(), quantity: count(), status: DataTypes.ENUM('confirmed', 'waiting'),
     }, {tableName: 'bookings'});
     const Ticket = sequelize.define('Ticket', {
-        event_id: {...other, primaryKey: true}, number: {type: DataTypes.INTEGER.UNSIGNED, primaryKey: true}, booking_id: other,
+        event_id: other({primaryKey: true}), number: count({primaryKey: true}), booking_id: other(),
     }, {tableName: 'tickets'});
     return {Event, Booking, Ticket};
 }

@@ -133,8 +133,9 @@ void metrics_write(struct buf *out, struct api *api)
     buf_printf(out, "admit_queue_depth{queue=\"lane\"} %zu\n", lane_waiting(engine->lane));
     buf_printf(out, "admit_queue_depth{queue=\"readers\"} %zu\n", pool_waiting(engine->readers));
     buf_printf(out, "admit_queue_depth{queue=\"hashers\"} %zu\n", pool_waiting(engine->hashers));
-    if (!api->server) return;
-    struct http_counts counts = http_server_counts(api->server);
+    struct http_server *server = api->server;
+    if (!server) return;
+    struct http_counts counts = http_server_counts(server);
     gauge(out, "admit_http_connections", "Open connections.", counts.connections);
     counter(out, "admit_http_accepted_total", "Connections accepted.", counts.accepted);
     counter(out, "admit_http_refused_total", "Connections closed because there were too many.",

@@ -88,8 +88,11 @@ static size_t processors(void)
 static void greet(const struct options *options, uint16_t port)
 {
     char address[300];
-    snprintf(address, sizeof(address), "http%s://%s:%u", options->tls_cert ? "s" : "",
-             strcmp(options->host, "127.0.0.1") == 0 ? "localhost" : options->host, port);
+    bool is_ipv6 = strchr(options->host, ':') != NULL;
+    snprintf(address, sizeof(address), "http%s://%s%s%s:%u", options->tls_cert ? "s" : "",
+             is_ipv6 ? "[" : "",
+             strcmp(options->host, "127.0.0.1") == 0 ? "localhost" : options->host,
+             is_ipv6 ? "]" : "", port);
     const char *url = options->public_url ? options->public_url : address;
     log_info("listening", LOG_STR("address", str_of(options->host)), LOG_NUM("port", port),
              LOG_STR("database", str_starts(str_of(options->database_url), STR("sqlite:"))
