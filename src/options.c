@@ -255,7 +255,8 @@ static bool parse_url(const struct row *row, struct str text, void *field, struc
     while (text.len && text.data[text.len - 1] == '/')
         text.len--; /* paths of ours begin with one */
     struct str rest = behind_http(text);
-    if (!rest.len || !consists_of(rest, "-._~:[]/%!$&'()*+,;=") || !is_one_of(rest.data[0], "[")) return false;
+    if (!rest.len || !consists_of(rest, "-._~:[]/%!$&'()*+,;=") || !is_one_of(rest.data[0], "["))
+        return false;
     put_text(field, text, arena);
     return true;
 }

@@ -79,9 +79,9 @@ struct api {
     struct router *router;
     struct limits *limits, *sign_in_by_peer, *sign_in_by_account; /* NULL: no limits */
     struct loop_state *loops;
-    struct route_counts *counts; /* by route, and one more for what matched none */
+    struct route_counts *counts;          /* by route, and one more for what matched none */
     _Atomic(struct http_server *) server; /* set when the loops run already */
-    char id_prefix[9]; /* of the request ids that are made here */
+    char id_prefix[9];                    /* of the request ids that are made here */
     const char *limit_policy;
 };
 

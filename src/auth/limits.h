@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* limits.h -- token buckets: so many requests a second for each user or address.
  *
- * Buckets are kept in sharded tables of bounded size, safe from any thread. A bucket that has filled up again is as
- * good as none and makes room; when a table is full of others, the fullest of a few is forgotten. */
+ * Buckets are kept in sharded tables of bounded size, safe from any thread. A bucket that has
+ * filled up again is as good as none and makes room; when a table is full of others, the fullest of
+ * a few is forgotten. */
 #ifndef AUTH_LIMITS_H
 #define AUTH_LIMITS_H
 
@@ -11,12 +12,13 @@
 #include "base/str.h"
 
 struct limit {
-    uint32_t tokens;    /* so many ... */
-    uint32_t period_s;  /* ... in so many seconds */
-    uint32_t burst;     /* and at most so many at once; 0: no limit at all */
+    uint32_t tokens;   /* so many ... */
+    uint32_t period_s; /* ... in so many seconds */
+    uint32_t burst;    /* and at most so many at once; 0: no limit at all */
 };
 
-/* "50/s", "10/m:20", "1/h", "off". Without ":BURST" the burst is the rate's number. False otherwise. */
+/* "50/s", "10/m:20", "1/h", "off". Without ":BURST" the burst is the rate's number. False
+ * otherwise. */
 bool limit_parse(struct str text, struct limit *ret_limit);
 
 struct limits;

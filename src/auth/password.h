@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* password.h -- Argon2id (RFC 9106) through libsodium, at its INTERACTIVE limits: about 50 ms and 64 MiB by
- * intent, so only on a hasher thread. */
+/* password.h -- Argon2id (RFC 9106) through libsodium, at its INTERACTIVE limits: about 50 ms and
+ * 64 MiB by intent, so only on a hasher thread. */
 #ifndef AUTH_PASSWORD_H
 #define AUTH_PASSWORD_H
 

@@ -8,8 +8,8 @@
 
 struct store_driver {
     const char *scheme; /* "sqlite" for URLs that begin with "sqlite:" */
-    struct store *(*open)(const char *rest, enum store_mode mode, bool migrate,
-                          struct arena *arena, const char **ret_error);
+    struct store *(*open)(const char *rest, enum store_mode mode, bool migrate, struct arena *arena,
+                          const char **ret_error);
     void (*close)(struct store *);
     const char *(*error)(const struct store *);
 
@@ -27,16 +27,16 @@ struct store_driver {
                                        struct event_list *);
     enum store_status (*find_booking)(struct store *, uint64_t, struct arena *,
                                       struct booking_view **);
-    enum store_status (*list_bookings)(struct store *, const struct booking_query *,
-                                       struct arena *, struct booking_list *);
+    enum store_status (*list_bookings)(struct store *, const struct booking_query *, struct arena *,
+                                       struct booking_list *);
     enum store_status (*list_tickets)(struct store *, uint64_t, uint32_t, size_t, struct arena *,
                                       struct ticket_list *);
     enum store_status (*booking_history)(struct store *, uint64_t, struct arena *,
                                          struct journal_list *);
     enum store_status (*booking_payments)(struct store *, uint64_t, struct arena *,
                                           struct payment_list *);
-    enum store_status (*find_user)(struct store *, uint64_t, struct str, struct str,
-                                   struct arena *, struct user **);
+    enum store_status (*find_user)(struct store *, uint64_t, struct str, struct str, struct arena *,
+                                   struct user **);
     enum store_status (*list_users)(struct store *, const struct user_query *, struct arena *,
                                     struct user_list *);
     enum store_status (*load_directory)(struct store *, struct arena *, struct directory_rows *);

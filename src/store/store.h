@@ -43,8 +43,8 @@ enum store_mode {
 
 struct store;
 
-/* Opens the store named by 'url' ("sqlite:admit.db", "memory:" or "memory:name"). On failure NULL and a
- * sentence in *ret_error (in 'arena') that names the cause and the cure. A writer's schema is
+/* Opens the store named by 'url' ("sqlite:admit.db", "memory:" or "memory:name"). On failure NULL
+ * and a sentence in *ret_error (in 'arena') that names the cause and the cure. A writer's schema is
  * brought up to date where 'migrate' is true, otherwise an older one is an error. A reader
  * needs an existing store of this very version. */
 struct store *store_open(const char *url, enum store_mode mode, bool migrate, struct arena *arena,
@@ -81,7 +81,8 @@ enum store_status store_find_event(struct store *store, uint64_t id, struct aren
 
 enum event_sort { SORT_STARTS_AT, SORT_STARTS_AT_DESCENDING, SORT_NAME };
 
-/* The place after which a page begins: the sort key and the id of the last row of the page before. */
+/* The place after which a page begins: the sort key and the id of the last row of the page before.
+ */
 struct page_after {
     bool set;
     uint64_t id;
@@ -92,15 +93,16 @@ struct page_after {
 #define EVENT_QUERY_WORDS_MAX 16
 
 struct event_query {
-    struct words q, name, venue; /* every word must begin a word there; q: of name, description or venue */
+    struct words q, name,
+        venue; /* every word must begin a word there; q: of name, description or venue */
     bool has_day;
     int32_t day;      /* days since 1970, in the event's own time zone */
     int64_t from, to; /* of starts_at, inclusive and exclusive; 0: open */
-    bool available;   /* on sale, not begun, something left that a newcomer can have (nobody waits) */
+    bool available; /* on sale, not begun, something left that a newcomer can have (nobody waits) */
     int64_t now;
-    int status;       /* enum event_status, -1 any */
-    uint64_t organizer;  /* 0: any */
-    uint64_t drafts_of;  /* drafts are found only of this organizer; UINT64_MAX: all drafts */
+    int status;           /* enum event_status, -1 any */
+    uint64_t organizer;   /* 0: any */
+    uint64_t drafts_of;   /* drafts are found only of this organizer; UINT64_MAX: all drafts */
     enum event_sort sort; /* events without starts_at come last, by id; in the other
                            * direction too */
     struct page_after after;
@@ -164,7 +166,6 @@ struct ticket_list {
 enum store_status store_list_tickets(struct store *store, uint64_t event_id, uint32_t after,
                                      size_t limit, struct arena *arena,
                                      struct ticket_list *ret_list);
-
 
 struct journal_list {
     struct journal_entry *items; /* oldest first */

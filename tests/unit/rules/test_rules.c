@@ -72,11 +72,16 @@ static void name_add(struct names *names, const char *name, uint64_t id)
     names->items[names->count++].id = id;
 }
 
+static void copy(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from);
+}
+
 /* ---- results as texts ---- */
 
 static void text_numbers(char *text, const struct booking *booking)
 {
-    strcpy(text, "confirmed");
+    copy(text, LINE_MAX_BYTES, "confirmed");
     for (size_t i = 0; i < booking->number_count; i++)
         sprintf(text + strlen(text), " %u", booking->numbers[i]);
 }
@@ -87,7 +92,7 @@ static struct replay_answer compose(struct task *task)
     const struct result *result = &task->result;
     struct script *script = line->script;
     line->with_ahead[0] = '\0';
-    strcpy(line->actual, outcome_texts[result->outcome].word);
+    copy(line->actual, sizeof(line->actual), outcome_texts[result->outcome].word);
     if (outcome_is_error(result->outcome)) return (struct replay_answer){0};
 
     switch (task->command.kind) {
@@ -109,18 +114,19 @@ static struct replay_answer compose(struct task *task)
         break;
     }
     case COMMAND_UPDATE_EVENT:
-        strcpy(line->actual, "ok");
+        copy(line->actual, sizeof(line->actual), "ok");
         if (line->label[0])
             name_add(&script->types, line->label,
                      result->event->types[result->event->type_count - 1].id);
         break;
     case COMMAND_REGISTER: name_add(&script->users, line->label, result->user->id); break;
     case COMMAND_CANCEL:
-    case COMMAND_CANCEL_NEWEST: strcpy(line->actual, "cancelled"); break;
+    case COMMAND_CANCEL_NEWEST: copy(line->actual, sizeof(line->actual), "cancelled"); break;
     case COMMAND_DELETE_EVENT:
-        strcpy(line->actual, result->outcome == OUTCOME_GONE ? "gone" : "cancelled");
+        copy(line->actual, sizeof(line->actual),
+             result->outcome == OUTCOME_GONE ? "gone" : "cancelled");
         break;
-    case COMMAND_ERASE_USER: strcpy(line->actual, "gone"); break;
+    case COMMAND_ERASE_USER: copy(line->actual, sizeof(line->actual), "gone"); break;
     default: break;
     }
     if (result->promoted && task->command.kind != COMMAND_ERASE_USER)
@@ -131,7 +137,8 @@ static struct replay_answer compose(struct task *task)
 static void done(struct task *task)
 {
     struct line *line = task->owner;
-    if (!task->composed) strcpy(line->actual, outcome_texts[task->result.outcome].word);
+    if (!task->composed)
+        copy(line->actual, sizeof(line->actual), outcome_texts[task->result.outcome].word);
     line->done = true;
 }
 
@@ -221,7 +228,7 @@ static uint64_t user_id(struct script *script, const char *name)
     script->together = false;
 
     struct line *line = line_new(script, name, "", COMMAND_REGISTER, 0);
-    strcpy(line->label, name);
+    copy(line->label, sizeof(line->label), name);
     line->task.directory_version = 0;
     line->task.command.user.fields = FIELD_USERNAME;
     line->task.command.user.user.username = str_of(line->label);
@@ -268,7 +275,7 @@ static void do_event(struct script *script, char **words, int count, struct line
     struct event *event = &line->task.command.create;
     struct ticket_type *type = calloc(1, sizeof(*type)); /* leaks nothing: freed by the caller */
     const char *starts_in = option(words, count, "starts_in");
-    strcpy(line->label, words[1]);
+    copy(line->label, sizeof(line->label), words[1]);
     *type = (struct ticket_type){
         .name = STR("General admission"),
         .capacity = number(option(words, count, "capacity")),
@@ -324,7 +331,7 @@ static void do_book(struct script *script, char **words, int count, struct line 
 {
     struct command *command = &line->task.command;
     const char *label = option(words, count, "as"), *type = option(words, count, "type");
-    strcpy(line->label, *label ? label : words[1]);
+    copy(line->label, sizeof(line->label), *label ? label : words[1]);
     command->book.event_id = name_find(&script->events, words[2]);
     command->book.quantity = count > 3 && number(words[3]) ? number(words[3]) : 1;
     command->book.join_waiting_list = !has_word(words, count, "nowait");
@@ -346,7 +353,7 @@ static void look(struct script *script, char **words, int count, const char *exp
         else if (booking && booking->row.status == BOOKING_WAITING)
             sprintf(actual, "waiting %u", booking->position);
         else if (booking)
-            strcpy(actual, booking_status_names[booking->row.status]);
+            copy(actual, sizeof(actual), booking_status_names[booking->row.status]);
     } else {
         struct event *event = NULL;
         uint64_t id = name_find(&script->events, words[1]);
