@@ -440,6 +440,9 @@ static void run_line(struct script *script, char *text)
 {
     char *words[WORDS_MAX], whole[LINE_MAX_BYTES], expected[LINE_MAX_BYTES] = "";
     int count = 0;
+    static char nothing[] = "";
+    for (size_t i = 0; i < WORDS_MAX; i++)
+        words[i] = nothing; /* what a line leaves out is no name and no number */
     text[strcspn(text, "#\n")] = '\0';
     snprintf(whole, sizeof(whole), "%s", text);
     /* What is expected stands behind the first gap of two spaces that comes after a word that is no

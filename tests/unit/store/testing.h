@@ -259,7 +259,7 @@ static inline int set_up(void **state)
     static char url[128];
     snprintf(url, sizeof(url), "%s:contract", kind.name);
     if (kind.is_durable) {
-        strcpy(kind.directory, "/tmp/admit-store-XXXXXX");
+        snprintf(kind.directory, sizeof(kind.directory), "/tmp/admit-store-XXXXXX");
         if (!mkdtemp(kind.directory)) return -1;
         snprintf(url, sizeof(url), "%s:%s/admit.db", kind.name, kind.directory);
     }
