@@ -27,7 +27,7 @@ export const LIMITED_MOST = 4;
 export const MANY = 1001;
 export const MANY_COUNT = 1000;
 
-export const sql = (database, text) => runWell('sqlite3', ['-bail', '-readonly', '-cmd', '.timeout 20000', database, text]);
+export const sql = (database, text) => runWell('sqlite3', ['-bail', '-readonly', '-cmd', '.timeout 20000', database], {input: `${text};\n`});
 const change = (database, text) => runWell('sqlite3', ['-bail', database], {input: text});
 
 /** Rows of the first column as numbers, or of all columns as lists of numbers. */
@@ -63,8 +63,11 @@ function events(from, count, {capacity = CAPACITY_MOST, most = 0, name = `'Conce
         SELECT i, i, 'General admission', ${capacity}, 0, 0, 0, 0, 0, 0, 0, 0 FROM n;`;
 }
 
-// Random enough: neighbouring bookings belong to people far apart.
-const hashed = (i, count) => `((((${i}) * 2654435761) >> 9) % ${count})`;
+// Random enough: neighbours lie far apart, and what is picked by two seeds has nothing to do with each other (which two
+// multiples of the same number would have).
+const PRIMES = [1000000007, 999999937, 998244353, 982451653, 961748941, 941083987, 920419823, 899809343, 879190747];
+const FACTORS = [654435769, 736338717, 284659201, 517123943, 399215881, 862718293, 178956973, 943718411, 611953157];
+const hashed = (i, count, seed = 0) => `((((${i}) * ${FACTORS[seed]} + 12345) % ${PRIMES[seed]}) % ${count})`;
 const somebody = (i) => `${hashed(i, PEOPLE)} + 1`;
 
 /**
@@ -120,7 +123,7 @@ function wordTables() {
     return `CREATE TEMP TABLE words (list TEXT, n INTEGER, word TEXT, PRIMARY KEY (list, n)); INSERT INTO words VALUES ${rows.join(', ')};`;
 }
 
-const pick = (list, seed) => `(SELECT word FROM words WHERE list = '${list}' AND n = ${hashed(`i + ${seed} * 1000003`, WORDS[list].length)})`;
+const pick = (list, seed) => `(SELECT word FROM words WHERE list = '${list}' AND n = ${hashed('i', WORDS[list].length, seed)})`;
 
 function searchable(from, count) {
     const name = `${pick('adjective', 1)} || ' ' || ${pick('noun', 2)} || ' ' || ${pick('kind', 3)} || ' ' || i`;

@@ -83,6 +83,15 @@ function searches() {
     return crowd().map((user, index) => line('r', 'GET', `/v1/events?${kinds[index % kinds.length]()}`, user));
 }
 
+/** Common words that no event has together: all events of the one are looked at in vain. */
+function vainSearches() {
+    const next = random(8);
+    return crowd().map((user) => {
+        const [one, other] = shuffled(WORDS.kind, next);
+        return line('r', 'GET', `/v1/events?q=${one}+${other}`, user);
+    });
+}
+
 const histories = (users = crowd()) => users.map((user) => line('r', 'GET', '/v1/bookings', user));
 /** People with a handful of bookings among all: what they ask for lies far apart. */
 const rareHistories = (bench) => histories(shuffled(upTo(PEOPLE), random(5)).map((i) => PEOPLE + 1 + i * Math.floor(bench.sizes.crowd / PEOPLE) - 1));
@@ -222,6 +231,7 @@ export const workloads = [
     {name: 'status', about: 'GET an event\'s status, of 1,000 at random', connections: all([64, 1024], [64]), database: 'hall', lines: () => ofEvents('/status')},
     {name: 'event', about: 'GET an event, of 1,000 at random', connections: all([64]), database: 'hall', lines: () => ofEvents('')},
     {name: 'search', about: 'searches in 100,000 events', connections: all([64]), database: 'search', lines: searches},
+    {name: 'search-vain', about: 'two common words that no event has together', connections: all([8]), database: 'search', lines: vainSearches},
     {name: 'history', about: '"my bookings" of random users', connections: all([64, 1024], [64]), database: 'histories', lines: () => histories()},
     {name: 'position', about: 'my place in a long line, while people leave its middle', connections: all([64]), database: 'line',
         lines: positions, beside: leaving, after: exactPositions},

@@ -24,7 +24,7 @@ static int real_stderr;
 static int redirect(void **state)
 {
     (void)state;
-    strcpy(directory, "/tmp/admit-log-XXXXXX");
+    snprintf(directory, sizeof(directory), "/tmp/admit-log-XXXXXX");
     if (!mkdtemp(directory)) return -1;
     snprintf(stderr_name, sizeof(stderr_name), "%s/stderr", directory);
     snprintf(log_name, sizeof(log_name), "%s/log", directory);
