@@ -42,8 +42,9 @@ async function paste(script, program = 'sh') {
 
 describe('"One booking" of README', () => {
     for (const shell of ['sh', 'bash']) {
-        it(`can be pasted into ${shell}`, async () => {
+        it(`can be pasted into ${shell}`, async (t) => {
             const server = await start({env: {RATE_LIMIT: null}});
+            t.after(() => server.finish());
             const [script, ...others] = fenced(section('One booking'));
             assert.deepEqual(others, []);
             assert.match(script, /localhost:8000/);
@@ -56,7 +57,6 @@ describe('"One booking" of README', () => {
                 ['confirmed', 2, [{number: 1}, {number: 2}], user.id]);
             assert.deepEqual([status.event_id, status.booked, status.available, status.waiting], [1, 2, 98, 0]);
             assert.deepEqual(history.data, [booking]);
-            await server.finish();
         });
     }
 });
@@ -107,7 +107,9 @@ describe('the greeting of "admit serve"', () => {
 });
 
 describe('the commands that README names', () => {
-    const commands = codeSpans(section('Commands')).filter((code) => /^(admit|user) /.test(code)).map((code) => code.replace(/^admit /, ''));
+    const named = [...codeSpans(withoutFences(readme)).filter((code) => code.startsWith('admit ')),
+        ...codeSpans(section('Commands')).filter((code) => code.startsWith('user '))];
+    const commands = [...new Set(named.map((code) => code.replace(/^admit /, '')))].filter((command) => !command.includes('--help'));
     let directory, options;
     before(async () => {
         directory = await newDirectory();
