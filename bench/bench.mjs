@@ -39,7 +39,7 @@ const SCALES = {
     full: {rounds: 3, seconds: 8, warm: 2, full: 10_000_000, line: 1_000_000, crowd: 1_000_000, searchable: 100_000, histories: 400_000},
     quick: {rounds: 1, seconds: 1, warm: 1, full: 200_000, line: 50_000, crowd: 40_000, searchable: 100_000, histories: 100_000},
 };
-const CHURN_A_SECOND = 100_000; // bookings to cancel: more than could be in a second
+const CHURN_A_SECOND = 45_000; // cancellations: more than there could be
 
 function given() {
     const text = {type: 'string'};
@@ -56,7 +56,8 @@ function makeBench(options) {
     for (const name of ['rounds', 'seconds', 'warm', 'full', 'line']) {
         if (options[name] === undefined) continue;
         scale[name] = Number(options[name]);
-        if (!Number.isInteger(scale[name]) || scale[name] < (name === 'warm' ? 0 : 1)) throw new Error(`--${name} ${options[name]}: a whole number is wanted`);
+        const isFit = Number.isInteger(scale[name]) && scale[name] >= (name === 'warm' ? 0 : 1);
+        if (!isFit) throw new Error(`--${name} ${options[name]}: a whole number is wanted`);
     }
     // Of the recipes that share their bookings out to 1,000 events.
     scale.full = Math.max(1, Math.round(scale.full / 1000)) * 1000;
@@ -65,7 +66,7 @@ function makeBench(options) {
     const place = makePlace(options.keep);
     return {
         place, rounds, seconds, warm, asking_s: seconds + warm,
-        sizes: {...sizes, churn: (2 * seconds + warm) * CHURN_A_SECOND / 2},
+        sizes: {...sizes, churn: (seconds + warm) * CHURN_A_SECOND},
         quick: Boolean(options.quick), peerConnections: options.quick ? [64, 256] : [1, 8, 64, 256, 1024],
         databases: {}, copies: new Map(), written: new Set(), round: 0,
     };
@@ -88,10 +89,11 @@ function chosen(bench, options) {
 function note(results, run) {
     results.runs.push(run);
     const failed = run.checks.filter(({ok}) => !ok);
-    const rate = run.per_second ? `${Math.round(run.per_second).toLocaleString('en')}/s` : `${Math.round(run.sold_ms)} ms`;
+    const rate = run.sold_ms === undefined ? `${Math.round(run.per_second).toLocaleString('en')}/s` : `${Math.round(run.sold_ms)} ms`;
     const p99 = run.p99_us ? `p99 ${(run.p99_us / 1000).toFixed(2)} ms` : '';
+    const others = run.others > 0.05 ? `(others took ${Math.round(100 * run.others)} % of the processors)` : '';
     console.log([`${run.round}`, run.name.padEnd(18), String(run.connections || '').padStart(5), rate.padStart(12), p99.padEnd(14),
-        failed.length ? failed.map(({what, why}) => `FAILED ${what}: ${why}`).join('; ') : run.checks.length ? 'checked' : ''].join('  ').trimEnd());
+        failed.length ? failed.map(({what, why}) => `FAILED ${what}: ${why}`).join('; ') : run.checks.length ? 'checked' : '', others].join('  ').trimEnd());
 }
 
 async function prepare(bench, list) {
@@ -121,7 +123,8 @@ async function measure(bench, {list, peers}) {
             const run = await runWorkload(bench, workload, connections);
             note(results, {name: workload.name, connections, round: bench.round, ...run});
         }
-        if (peers.length) await runPeers(bench, peers, (name, title, connections, run) => note(results, {name, title, round: bench.round, ...run, connections}));
+        const noteOf = (name, title, connections, run) => note(results, {name, title, round: bench.round, ...run, connections});
+        if (peers.length) await runPeers(bench, peers, noteOf);
     }
     return results;
 }
@@ -135,7 +138,10 @@ function write(results) {
 async function main() {
     const options = given();
     if (options.help) return console.log(usage);
-    if (options.list) return console.log(workloads.map(({name, about, connections}) => `${name.padEnd(18)} ${(connections?.all ?? []).join(', ').padEnd(20)} ${about}`).join('\n'));
+    if (options.list) {
+        for (const {name, about, connections} of workloads) console.log(`${name.padEnd(18)} ${(connections?.all ?? []).join(', ').padEnd(20)} ${about}`);
+        return;
+    }
     if (options.report) {
         const results = JSON.parse(readFileSync(options.report, 'utf8'));
         print(results);

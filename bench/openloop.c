@@ -20,6 +20,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -287,6 +288,11 @@ static void print_figures(const struct run *run, uint64_t end_ns)
     printf("\"sent\": {\"r\": %lu, \"b\": %lu, \"c\": %lu}, \"good\": {\"r\": %lu, \"b\": %lu, "
            "\"c\": %lu}",
            run->sent[0], run->sent[1], run->sent[2], run->good[0], run->good[1], run->good[2]);
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    printf(", \"client_cpu_s\": %.3f",
+           (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+               (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
     print_latencies(run, "all", 0);
     print_latencies(run, "r", 'r');
     print_latencies(run, "b", 'b');

@@ -5,9 +5,9 @@ import {writeFileSync} from 'node:fs';
 import {PEERS} from './kinds.mjs';
 import {Figures} from './results.mjs';
 
-const WIDTH = 760;
+const WIDTH = 780;
 const HEIGHT = 420;
-const PLOT = {left: 62, right: 520, top: 70, bottom: 360};
+const PLOT = {left: 70, right: 500, top: 70, bottom: 360};
 const LABEL_HEIGHT = 17;
 
 const STYLE = `
@@ -55,26 +55,31 @@ export function draw(results) {
         parts.push(`<line class="grid" x1="${PLOT.left}" x2="${PLOT.right}" y1="${height}" y2="${height}"/>`,
             `<text class="quiet" x="${PLOT.left - 8}" y="${height}" dy="4" text-anchor="end">${whole(10 ** power)}</text>`);
     }
-    for (const count of counts) parts.push(`<text class="quiet" x="${at(x(count))}" y="${PLOT.bottom + 22}" text-anchor="middle">${whole(count)}</text>`);
-    parts.push(`<text class="quiet" x="${(PLOT.left + PLOT.right) / 2}" y="${PLOT.bottom + 44}" text-anchor="middle">connections</text>`);
+    const below = (left, down, text) => `<text class="quiet" x="${at(left)}" y="${PLOT.bottom + down}" text-anchor="middle">${text}</text>`;
+    parts.push(...counts.map((count) => below(x(count), 22, whole(count))), below((PLOT.left + PLOT.right) / 2, 44, 'connections'));
     series.forEach(({points}, index) => {
-        parts.push(`<path class="s${index}" d="${points.map(({connections, rate}, i) => `${i ? 'L' : 'M'}${at(x(connections))} ${at(y(rate))}`).join(' ')}"/>`);
+        const steps = points.map(({connections, rate}, i) => `${i ? 'L' : 'M'}${at(x(connections))} ${at(y(rate))}`);
+        parts.push(`<path class="s${index}" d="${steps.join(' ')}"/>`);
         for (const {connections, rate} of points) {
-            parts.push(`<circle class="s${index}" cx="${at(x(connections))}" cy="${at(y(rate))}" r="4"/>`);
-            if (index === 0) parts.push(`<text class="strong" x="${at(x(connections))}" y="${at(y(rate) - 11)}" text-anchor="middle">${whole(rate)}</text>`);
+            const [cx, cy] = [at(x(connections)), at(y(rate))];
+            parts.push(`<circle class="s${index}" cx="${cx}" cy="${cy}" r="4"/>`);
+            if (index === 0) parts.push(`<text class="strong" x="${cx}" y="${cy}" dy="-12" text-anchor="middle">${whole(rate)}</text>`);
         }
     });
     const labels = apart(series.map(({title, points}, index) => ({index, title, y: y(points.at(-1).rate) + 4,
         best: Math.max(...points.map(({rate}) => rate))})));
-    for (const {index, title, y: height, best} of labels)
-        parts.push(`<line class="s${index}" stroke-width="3" x1="${PLOT.right + 6}" x2="${PLOT.right + 18}" y1="${at(height - 4)}" y2="${at(height - 4)}"/>`,
-            `<text${index === 0 ? ' class="strong"' : ''} x="${PLOT.right + 24}" y="${at(height)}">${escaped(title)}${index === 0 ? '' : `, ${whole(best)}`}</text>`);
+    for (const {index, title, y: height, best} of labels) {
+        const text = index === 0 ? title : `${title}, ${whole(best)}`;
+        parts.push(`<path class="s${index}" d="M${PLOT.right + 6} ${at(height - 4)} h12"/>`,
+            `<text${index === 0 ? ' class="strong"' : ''} x="${PLOT.right + 24}" y="${at(height)}">${escaped(text)}</text>`);
+    }
     const {machine, options} = results;
+    const rounds = `medians of ${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'}`;
     return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Bookings a second by connections, admit and four peers">
 <style>${STYLE}
 </style>
 <text class="title" x="16" y="28">Bookings a second for one event, durable, by connections</text>
-<text class="quiet" x="16" y="48">${machine.processors} shared processors, the client on them too; logarithmic; medians of ${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'}; for a peer its best beside its name</text>
+<text class="quiet" x="16" y="48">${machine.processors} processors, the client on them too; logarithmic; ${rounds}; beside a peer's name its best</text>
 ${parts.join('\n')}
 </svg>
 `;

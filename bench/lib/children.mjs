@@ -31,7 +31,7 @@ export async function stop(child, seconds = 30) {
     return result;
 }
 
-/** Runs a program to its end; {code, stdout, stderr}. */
+/** Runs a program to its end; {code, stdout, stderr}. With `detached` it goes together with its own children. */
 export function run(program, args, options = {}) {
     return new Promise((resolve, reject) => {
         const child = execFile(program, args, {maxBuffer: 1 << 30, ...options}, (error, stdout, stderr) => {
@@ -39,6 +39,7 @@ export function run(program, args, options = {}) {
             if (error && typeof error.code !== 'number') reject(error);
             else resolve({code: error?.code ?? 0, stdout, stderr});
         });
+        child.isGroup = Boolean(options.detached);
         running.add(child);
         if (options.input !== undefined) {
             child.stdin.on('error', () => {}); // it ended before it had read all: its code says so
@@ -54,5 +55,8 @@ export async function runWell(program, args, options) {
 }
 
 export function killAll() {
-    for (const child of running) child.kill('SIGKILL');
+    for (const child of running) {
+        if (!child.isGroup) child.kill('SIGKILL');
+        else if (child.pid) process.kill(-child.pid, 'SIGKILL');
+    }
 }

@@ -107,13 +107,15 @@ const sequences = `
     UNION ALL SELECT ${SEQUENCES.journal}, coalesce(max(booking_id), 0) + 1 FROM journal;
     INSERT OR REPLACE INTO settings (name, value) VALUES ('reference_key', CAST('${REFERENCE_KEY}' AS BLOB));`;
 
+const composed = (heads, tails) => tails.split(' ').flatMap((tail) => heads.split(' ').map((head) => head + tail));
+
 /** Words that are searched for. The lists share none, so a word is in one field of an event. */
 export const WORDS = {
     adjective: `amber bright calm daring early fading gentle hidden inner joyful kind lasting mellow northern open
         pale quiet restless silver tender upper velvet wild young zealous autumn burning crystal distant endless`.split(/\s+/),
-    noun: Array.from({length: 200}, (_, i) => `${'ka lo mi nu ra se to vi we zu'.split(' ')[i % 10]}${'bel dor fin gar hol jan kem lur mos nid pol ras sul tam vor wen xil yar zan qun'.split(' ')[Math.floor(i / 10)]}`),
+    noun: composed('ka lo mi nu ra se to vi we zu', 'bel dor fin gar hol jan kem lur mos nid pol ras sul tam vor wen xil yar zan qun'),
     kind: 'concert lecture theatre festival reading ballet match exhibition'.split(' '),
-    venue: Array.from({length: 100}, (_, i) => `${'north south east west upper lower inner outer old new'.split(' ')[i % 10]}${'gate field bridge park mill yard dock green cross side'.split(' ')[Math.floor(i / 10)]}`),
+    venue: composed('north south east west upper lower inner outer old new', 'gate field bridge park mill yard dock green cross side'),
     said: `evening audience music welcome program season artists family ticket doors tribute orchestra stories light
         city guests premiere seats harbour morning`.split(/\s+/),
 };
@@ -152,7 +154,8 @@ const recipes = {
     // Every second booking belongs to one of those with tokens; the others to a million who come seldom.
     full: ({full, line, crowd}) => [people(PEOPLE + crowd), events(HOT, 1), events(GONE, 1, {capacity: 1000}),
         events(MANY, MANY_COUNT, {capacity: 100_000}),
-        bookings(1, MANY, MANY_COUNT, full / MANY_COUNT, {user: (i) => `CASE WHEN ${i} % 2 THEN ${somebody(i)} ELSE ${PEOPLE + 1} + ${hashed(i, crowd)} END`}),
+        bookings(1, MANY, MANY_COUNT, full / MANY_COUNT,
+            {user: (i) => `CASE WHEN ${i} % 2 THEN ${somebody(i)} ELSE ${PEOPLE + 1} + ${hashed(i, crowd)} END`}),
         bookings(full + 1, GONE, 1, 1000), bookings(full + 1001, GONE, 1, line, {status: 1})],
 };
 

@@ -35,11 +35,14 @@ function result(program, {code, stdout, stderr}, pattern) {
 /** `given` is what lua/replay.lua takes: file, every, block, laps, from, once, keyed. */
 export async function wrk(port, {connections, seconds, ...given}) {
     const args = Object.entries(given).filter(([, value]) => value !== undefined).map(([name, value]) => `${name}=${value}`);
-    const shell = 'ulimit -n "$(ulimit -H -n)"; exec wrk "$@"';
+    // The second line of `times` is what wrk used.
+    const shell = 'ulimit -n "$(ulimit -H -n)"; wrk "$@"; code=$?; times; exit $code';
     const ended = await run('sh', ['-c', shell, 'wrk', '-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--timeout', '20s',
-        '-s', path.join(BENCH, 'lua/replay.lua'), `http://127.0.0.1:${port}`, '--', ...args]);
+        '-s', path.join(BENCH, 'lua/replay.lua'), `http://127.0.0.1:${port}`, '--', ...args], {detached: true});
     const figures = result('wrk', ended, /^RESULT (.*)$/m);
-    return {...figures, connections, per_second: figures.answered / (figures.duration_us / 1e6)};
+    const times = [...ended.stdout.trim().split('\n').at(-1).matchAll(/(\d+)m([\d.]+)s/g)];
+    const client_cpu_s = times.reduce((sum, [, minutes, rest]) => sum + 60 * minutes + Number(rest), 0);
+    return {...figures, connections, client_cpu_s, per_second: figures.answered / (figures.duration_us / 1e6)};
 }
 
 export async function openLoop(place, port, {connections, rate, seconds, file, every = 0, once: first = 0}) {

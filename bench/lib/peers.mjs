@@ -70,8 +70,10 @@ function checksOf(rows, asked) {
     const check = (what, ok, why) => ({what, ok, why: ok ? '' : why});
     return [
         check('every answer is 2xx', bad === 0, `${bad} are not`),
-        check('acknowledged bookings are rows', rows.confirmed >= acknowledged && rows.confirmed <= sent, `${acknowledged} acknowledged, ${sent} sent, ${rows.confirmed} rows`),
-        check('tickets, numbers and counter agree', [rows.tickets, rows.numbers, rows.highest, rows.booked].every((count) => count === rows.confirmed), JSON.stringify(rows)),
+        check('acknowledged bookings are rows', rows.confirmed >= acknowledged && rows.confirmed <= sent,
+            `${acknowledged} acknowledged, ${sent} sent, ${rows.confirmed} rows`),
+        check('tickets, numbers and counter agree',
+            [rows.tickets, rows.numbers, rows.highest, rows.booked].every((count) => count === rows.confirmed), JSON.stringify(rows)),
     ];
 }
 
@@ -105,7 +107,8 @@ export async function runPeers(bench, kinds, note) {
             try {
                 const wrong = await proveCorrect(mariadb, peer);
                 if (wrong.length) throw new Error(`the peer '${kind}' is not correct: ${wrong.join('; ')}`);
-                for (const connections of bench.peerConnections) note(`peer-${kind}`, peer.title, connections, await timePeer(bench, mariadb, peer, connections));
+                for (const connections of bench.peerConnections)
+                    note(`peer-${kind}`, peer.title, connections, await timePeer(bench, mariadb, peer, connections));
             } finally {
                 await peer.stop();
             }

@@ -75,12 +75,14 @@ export function machine(place) {
         admit: `${said(ADMIT, ['version'])} (${revision})`,
         wrk: said('wrk', ['-v']).replace(/ Copyright.*/, ''),
         sqlite: said('sqlite3', ['--version']).split(' ')[0],
-        mariadb: (said('mariadbd', ['--version']).match(/Ver (\S+)/) ?? said('/usr/sbin/mariadbd', ['--version']).match(/Ver (\S+)/))?.[1] ?? 'not there',
+        mariadb: said('/usr/sbin/mariadbd', ['--version']).match(/Ver (\S+)/)?.[1] ?? 'not there',
         node: process.version,
     };
 }
 
-/** Jiffies of the whole machine: stolen by the host, all. */
+export const USER_HZ = 100;
+
+/** Of the whole machine, in 1/USER_HZ s: stolen by the host, idle, all. */
 export function processorTimes() {
     const values = readFileSync('/proc/stat', 'utf8').split('\n')[0].trim().split(/\s+/).slice(1).map(Number);
     return {stolen: values[7] ?? 0, idle: values[3] + values[4], all: values.slice(0, 8).reduce((a, b) => a + b, 0)};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The figures as people read them: tables for the terminal and for docs/performance.md.
 import {existsSync, readFileSync, writeFileSync} from 'node:fs';
-import {Figures} from './results.mjs';
+import {Figures, median} from './results.mjs';
 import {scaleInWords, wanted} from './wanted.mjs';
 
 const BEGIN = '<!-- bench:begin, written by make bench ARGS=--write -->';
@@ -16,6 +16,7 @@ const AGAINST = {
 };
 
 const whole = (value) => (Number.isFinite(value) ? Math.round(value).toLocaleString('en') : '');
+const percent = (value) => `${(100 * value).toFixed(0)} %`;
 const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '');
 
 /** A ratio that says something, however small. */
@@ -27,15 +28,19 @@ function ratio(value) {
 const columns = ['workload', 'connections', 'a second', 'least to most', 'against', 'p50 ms', 'p99 ms', 'max ms', 'MiB', 'CPU µs', 'checks'];
 
 function row(figures, {name, connections}) {
-    const median = (field) => figures.median(name, connections, field);
+    const middle = (field) => figures.median(name, connections, field);
     const runs = figures.of(name, connections);
     const failed = runs.flatMap((run) => run.checks).filter((check) => !check.ok).length;
     const ofWhat = AGAINST[name];
-    const rates = runs.length > 1 ? `${whole(figures.least(name, connections, 'per_second'))} to ${whole(figures.most(name, connections, 'per_second'))}` : '';
-    const against = ofWhat && figures.of(ofWhat, connections).length ? `${ratio(figures.ratio([name, connections], [ofWhat, connections]))} ${ofWhat}` : '';
-    return [name, connections || '', whole(median('per_second')), rates, against, fixed(median('p50_us') / 1000, 2), fixed(median('p99_us') / 1000, 2),
-        fixed(figures.most(name, connections, 'max_us') / 1000, 1), whole(figures.most(name, connections, 'memory_most_mib')), fixed(median('server_cpu_us'), 1),
-        runs.every((run) => run.checks.length === 0) ? '' : failed ? `${failed} FAILED` : 'ok'].map(String);
+    const [least, most] = [figures.least(name, connections, 'per_second'), figures.most(name, connections, 'per_second')];
+    const part = ofWhat && figures.ratio([name, connections], [ofWhat, connections]);
+    const isChecked = runs.some((run) => run.checks.length > 0);
+    return [
+        name, connections || '', whole(middle('per_second')), runs.length > 1 ? `${whole(least)} to ${whole(most)}` : '',
+        Number.isFinite(part) ? `${ratio(part)} ${ofWhat}` : '', fixed(middle('p50_us') / 1000, 2), fixed(middle('p99_us') / 1000, 2),
+        fixed(figures.most(name, connections, 'max_us') / 1000, 1), whole(figures.most(name, connections, 'memory_most_mib')),
+        fixed(middle('server_cpu_us'), 1), !isChecked ? '' : failed ? `${failed} FAILED` : 'ok',
+    ].map(String);
 }
 
 function remarks(figures) {
@@ -48,15 +53,18 @@ function remarks(figures) {
     const mixed = figures.of('mixed')[0];
     if (mixed) {
         const p99 = (kind) => fixed(figures.median('mixed', mixed.connections, (run) => run.kinds?.[kind].p99_us) / 1000, 2);
-        list.push(`mixed: the peak was ${whole(figures.median('mixed', mixed.connections, 'peak_per_second'))} a second in a closed loop on 64 connections; at half of it, ` +
+        const peak = whole(figures.median('mixed', mixed.connections, 'peak_per_second'));
+        list.push(`mixed: the peak was ${peak} a second in a closed loop on 64 connections; at half of it, ` +
             `counted from when a request should have been sent: p99 of reads ${p99('reads')} ms, of bookings ${p99('bookings')} ms, of cancellations ${p99('cancellations')} ms.`);
     }
     if (figures.of('full-start').length) {
         const of = (field) => figures.median('full-start', 0, field);
         list.push(`full-start: ready after ${whole(of('ready_ms'))} ms, the first ticket sold after ${whole(of('sold_ms'))} ms, ${whole(of('memory_mib'))} MiB resident.`);
     }
-    const stolen = Math.max(0, ...figures.runs.map((run) => run.stolen ?? 0));
-    if (stolen > 0.02) list.push(`Up to ${(100 * stolen).toFixed(0)} % of the processors were taken by the host during a run.`);
+    const shares = (field) => figures.runs.map((run) => run[field]).filter(Number.isFinite);
+    const [stolen, others] = ['stolen', 'others'].map(shares);
+    if (stolen.length) list.push(`The host took up to ${percent(Math.max(...stolen))} of the processors during a run.`);
+    if (others.length) list.push(`Others on this machine took ${percent(median(others))} of the processors during a run in the median, ${percent(Math.max(...others))} at most.`);
     return list;
 }
 
@@ -66,9 +74,11 @@ export function summary(results) {
     const {machine, sizes, options} = results;
     return {
         facts: [
-            `${machine.processor}, ${machine.processors} processors, ${machine.memory_mib} MiB; Linux ${machine.kernel}, ${machine.filesystem}; load ${machine.load_at_start.toFixed(2)} at the start`,
+            `${machine.processor}, ${machine.processors} processors, ${machine.memory_mib} MiB; Linux ${machine.kernel}, ${machine.filesystem}; ` +
+            `load ${machine.load_at_start.toFixed(2)} at the start`,
             `${machine.admit}; SQLite ${machine.sqlite}; MariaDB ${machine.mariadb}; Node ${machine.node}; ${machine.wrk}`,
-            `${results.quick ? 'quick' : 'full'}, ${results.begun}: ${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'}, ${options.seconds} s a run after ${options.warm} s to get warm; ` +
+            `${results.quick ? 'quick' : 'full'}, ${results.begun}: ${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'}, ` +
+            `${options.seconds} s a run after ${options.warm} s to get warm; ` +
             `the full database has ${whole(sizes.full)} bookings and ${whole(sizes.line)} waiting, the search ${whole(sizes.searchable)} events`,
         ],
         table: [columns, ...figures.keys().filter((key) => key.name !== 'full-start').map((key) => row(figures, key))],
@@ -83,7 +93,8 @@ const isNumber = (text) => /^[\d,.]+$/.test(text);
 
 export function asText(table) {
     const widths = table[0].map((_, column) => Math.max(...table.map((cells) => cells[column].length)));
-    return table.map((cells) => cells.map((cell, column) => (isNumber(cell) ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join('  ').trimEnd()).join('\n');
+    const padded = (cell, column) => (isNumber(cell) ? cell.padStart(widths[column]) : cell.padEnd(widths[column]));
+    return table.map((cells) => cells.map(padded).join('  ').trimEnd()).join('\n');
 }
 
 export function asMarkdown(table) {
@@ -97,8 +108,8 @@ export function print(results) {
     console.log(`\n${all.facts.join('\n')}\n\n${asText(all.table)}\n`);
     for (const remark of all.remarks) console.log(remark);
     console.log(`\n${all.scale}\n${asText(all.wanted)}\n`);
-    for (const run of results.runs)
-        for (const check of run.checks.filter(({ok}) => !ok)) console.log(`FAILED ${run.name} ${run.connections}, round ${run.round}: ${check.what}: ${check.why}`);
+    for (const {name, connections, round, checks} of results.runs)
+        for (const {what, why} of checks.filter(({ok}) => !ok)) console.log(`FAILED ${name} ${connections}, round ${round}: ${what}: ${why}`);
 }
 
 /** Replaces what stands between the markers, or adds it. */

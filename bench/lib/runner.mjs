@@ -4,7 +4,7 @@ import path from 'node:path';
 import {acknowledgedChecks, rulesCheck} from './checks.mjs';
 import {admitCheck, copyOf, countRows, remove} from './database.mjs';
 import {wrk} from './load.mjs';
-import {processorTimes} from './place.mjs';
+import {USER_HZ, processorTimes} from './place.mjs';
 import {startAdmit} from './server.mjs';
 import {linesFile} from './workloads.mjs';
 
@@ -23,8 +23,13 @@ async function timed(run, ask) {
     const [machine, server] = [processorTimes(), run.server.processor()];
     const figures = await ask();
     const after = processorTimes();
-    figures.server_cpu_us = (run.server.processor() - server) * 1e6 / Math.max(1, figures.answered);
-    figures.stolen = (after.stolen - machine.stolen) / Math.max(1, after.all - machine.all);
+    const server_cpu_s = run.server.processor() - server;
+    const all = Math.max(1, after.all - machine.all) / USER_HZ;
+    const busy = all - (after.idle - machine.idle) / USER_HZ;
+    figures.server_cpu_us = server_cpu_s * 1e6 / Math.max(1, figures.answered);
+    // Of all processors: the host, and whoever else was at work. Before the run begins, wrk reads its requests: that is its own time.
+    figures.stolen = (after.stolen - machine.stolen) / USER_HZ / all;
+    figures.others = Math.max(0, busy - server_cpu_s - figures.client_cpu_s - (figures.beside?.client_cpu_s ?? 0)) / all;
     run.asked.push(figures);
     return figures;
 }
@@ -32,13 +37,13 @@ async function timed(run, ask) {
 async function standard(run) {
     const {bench, workload} = run;
     const beside = workload.beside && await workload.beside(run);
-    const ask = () => wrk(run.port, {...run.load, connections: run.connections, seconds: bench.seconds});
-    const [figures, others] = await Promise.all([run.timed(ask), beside?.()]);
-    if (others) {
-        run.asked.push(others);
-        figures.beside = {name: others.name, per_second: others.per_second, p50_us: others.p50_us ?? others.all.p50_us, p99_us: others.p99_us ?? others.all.p99_us};
-    }
-    return figures;
+    return run.timed(async () => {
+        const [figures, other] = await Promise.all([wrk(run.port, {...run.load, connections: run.connections, seconds: bench.seconds}), beside?.()]);
+        if (!other) return figures;
+        run.asked.push(other);
+        const {name, per_second, client_cpu_s} = other;
+        return {...figures, beside: {name, per_second, client_cpu_s, p50_us: (other.all ?? other).p50_us, p99_us: (other.all ?? other).p99_us}};
+    });
 }
 
 async function warmUp(run) {

@@ -5,7 +5,7 @@ import http from 'node:http';
 import net from 'node:net';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {start, stop} from './children.mjs';
-import {ADMIT} from './place.mjs';
+import {ADMIT, USER_HZ} from './place.mjs';
 import {SECRET, tokenOf} from './tokens.mjs';
 
 const READY_S = 60;
@@ -66,7 +66,7 @@ function memoryOf(pid) {
 /** Seconds of processor time, of all threads. */
 function processorOf(pid) {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100; // USER_HZ
+    return (Number(fields[11]) + Number(fields[12])) / USER_HZ
 }
 
 export async function startAdmit(database, directory) {

@@ -40,10 +40,11 @@ const rush = () => everybody(HOT);
 const soldOut = () => everybody(GONE);
 
 /** Everybody takes what one may have of an event, then all go on to the next: one is hot at a time. */
-function limited() {
+function limited(bench) {
     const users = crowd();
+    const enough = Math.min(LIMITED_COUNT, Math.ceil((FASTEST * bench.asking_s) / (PEOPLE * LIMITED_MOST)));
     return (function* () {
-        for (let event = LIMITED; event < LIMITED + LIMITED_COUNT; event++) for (const user of users) yield book(event, user);
+        for (let event = LIMITED; event < LIMITED + enough; event++) for (const user of users) yield book(event, user);
     })();
 }
 

@@ -3,7 +3,7 @@
 import {DataTypes, Sequelize} from 'sequelize';
 import {numbersFrom} from './pool.mjs';
 
-export const title = 'Sequelize, transaction and row lock';
+export const title = 'Sequelize, row lock';
 
 function define(sequelize) {
     // Sequelize writes into what it is given, so each column gets its own.

@@ -13,7 +13,7 @@
 #include "base/json.h"
 
 enum {
-    TOKENS_REMEMBERED = 16384, /* by each loop; some 5 MiB when full of tokens of this size */
+    TOKENS_REMEMBERED = 65536, /* by each loop; 20 MiB when full, of which only what is used is touched */
     LIMIT_BUCKETS = 65536,
     REQUEST_ID_MAX = 128,
     IDEMPOTENCY_KEY_MAX = 255,

@@ -183,17 +183,18 @@ static int run(const struct options *options, struct arena *arena, const sigset_
     struct api *api = api_new(&api_settings);
     struct http_server *server = start_server(options, api, loops, arena, &error);
     int status = 0;
+    size_t cut_off = 0;
     if (server) {
         api_set_server(api, server);
         greet(options, http_server_port(server));
         wait_for_end(signals);
         /* The server first: it answers what is under way, for which the engine must still run. */
-        size_t cut_off = http_server_stop(server, DRAIN_MS);
+        cut_off = http_server_stop(server, DRAIN_MS);
         if (cut_off) log_warn("requests were cut off", LOG_NUM("count", cut_off));
     } else {
         status = command_fail("%s", error);
     }
-    engine_stop(engine);
+    engine_stop(engine, cut_off > 0);
     api_free(api);
     return status;
 }

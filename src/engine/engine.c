@@ -98,12 +98,12 @@ bool engine_hash(struct engine *engine, struct job *job)
     return pool_put(engine->hashers, job);
 }
 
-void engine_stop(struct engine *engine)
+void engine_stop(struct engine *engine, bool forget)
 {
     if (!engine) return;
     retention_stop(engine->retention);
-    pool_stop(engine->readers);
-    pool_stop(engine->hashers);
+    pool_stop(engine->readers, forget); /* before the lane, to which jobs may hand on */
+    pool_stop(engine->hashers, forget);
     lane_stop(engine->lane);
     snapshots_free(engine->snapshots);
     directory_free(engine->directory);

@@ -36,8 +36,9 @@ bool engine_decide(struct engine *engine, struct task *task);
 bool engine_read(struct engine *engine, struct job *job);
 bool engine_hash(struct engine *engine, struct job *job);
 
-/* Does everything that is queued and ends. Jobs may hand on to later stages until then: hashers
- * and readers end before the lane. */
-void engine_stop(struct engine *engine);
+/* Does everything that is queued and ends. With 'forget', what is only to be read or hashed is
+ * left undone: nobody waits for it any more, and it could take long. What the lane has accepted
+ * is always done. */
+void engine_stop(struct engine *engine, bool forget);
 
 #endif

@@ -13,6 +13,7 @@ struct worker {
 
 struct pool {
     struct queue queue;
+    _Atomic bool forget;
     size_t count;
     struct worker workers[];
 };
@@ -24,7 +25,7 @@ static void *worker_run(void *data)
     /* One at a time: a job is long against the cost of taking it, and others wait. */
     while (queue_take(&worker->pool->queue, &list, 1, -1)) {
         struct link *link = list_pop(&list);
-        if (!link) continue;
+        if (!link || worker->pool->forget) continue;
         struct job *job = LINK_OWNER(link, struct job, link);
         job->run(job, worker->store);
     }
@@ -56,9 +57,10 @@ size_t pool_waiting(struct pool *pool)
     return queue_count(&pool->queue);
 }
 
-void pool_stop(struct pool *pool)
+void pool_stop(struct pool *pool, bool forget)
 {
     if (!pool) return;
+    pool->forget = forget;
     queue_close(&pool->queue);
     for (size_t i = 0; i < pool->count; i++) {
         pthread_join(pool->workers[i].thread, NULL);

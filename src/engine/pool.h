@@ -25,7 +25,8 @@ bool pool_put(struct pool *pool, struct job *job);
 
 size_t pool_waiting(struct pool *pool);
 
-/* Does what is queued, then ends the threads and closes the stores. NULL is fine. */
-void pool_stop(struct pool *pool);
+/* Does what is queued, or forgets it where nobody waits for it any more, then ends the threads and
+ * closes the stores. NULL is fine. */
+void pool_stop(struct pool *pool, bool forget);
 
 #endif

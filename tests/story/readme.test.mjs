@@ -131,8 +131,8 @@ describe('the commands that README names', () => {
         it(`explain themselves: ${command}`, async () => {
             const words = command.split(' ');
             const help = await runWell([...words, '--help'], options);
-            const named = words.filter((word) => /^[a-z]+$/.test(word) && word !== 'admin').join(' ');
-            assert.ok(help.includes(`admit ${named}`), help);
+            const verbs = words.filter((word) => /^[a-z]+$/.test(word) && word !== 'admin').join(' ');
+            assert.ok(help.includes(`admit ${verbs}`), help);
             for (const word of words.filter((word) => /^--|^[A-Z]+$/.test(word))) assert.ok(help.includes(word), `${word}: ${help}`);
         });
     }
