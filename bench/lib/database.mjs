@@ -12,7 +12,7 @@ import {PASSWORD} from './tokens.mjs';
 
 const DAY_MS = 86_400_000;
 const CAPACITY_MOST = 10_000_000;
-const LINE_BLOCK = 4096; // ids; LINE_BLOCK_BITS in src/core/working_set.h
+const LINE_BLOCK = 1024; // ids; LINE_BLOCK_BITS in src/core/working_set.h
 const SEQUENCES = {event: 0, ticket_type: 1, booking: 2, user: 3, journal: 100};
 
 export const PEOPLE = 20_000; // with tokens

@@ -52,7 +52,7 @@ struct call {
     void (*compose)(struct call *call, const struct result *result);
     size_t base_headers; /* headers that were there before the answer was composed */
 
-    struct field_error errors[FIELD_ERRORS_MAX];
+    struct field_error *errors; /* room for FIELD_ERRORS_MAX, made with the first */
     size_t error_count;
 
     /* What the handlers of a resource carry from stage to stage. */

@@ -29,7 +29,7 @@ void compose_history(struct buf *out, const struct journal_list *journal, uint64
 struct booking_view booking_view_of(const struct result *result);
 
 /* The strong validator of an event's page: its version, and a hash of its counters. */
-#define ETAG_SIZE 48
+#define ETAG_SIZE sizeof(((struct page *)0)->tag)
 void compose_etag(char etag[ETAG_SIZE], const struct event *event);
 
 /* A list's envelope: opens {"data":[ ... and closes it with next_cursor and the Link header.

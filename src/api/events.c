@@ -258,6 +258,7 @@ static struct page *render(struct snapshot *snapshot, unsigned slot)
     page = malloc(sizeof(*page) + out->len);
     if (!page) abort();
     page->size = out->len;
+    compose_etag(page->tag, &snapshot->event);
     memcpy(page->data, out->data, out->len);
     return snapshot_page(snapshot, slot, page);
 }
@@ -287,22 +288,19 @@ static void show_page(struct call *call, struct snapshot *snapshot, unsigned slo
         reply_problem(call, NO_SUCH_EVENT, (struct str){0});
         return;
     }
-    char etag[ETAG_SIZE];
-    compose_etag(etag, &snapshot->event);
-    const char *cache = call->signed_in ? "private, no-cache" : "public, max-age=1";
-    if (slot == PAGE_EVENT && is_unchanged(call, str_of(etag))) {
+    const struct page *page = render(snapshot, slot);
+    struct str etag = str_of(page->tag);
+    if (slot == PAGE_EVENT && is_unchanged(call, etag)) {
         reply_set_empty(call, 304);
-        snapshot_release(snapshot);
     } else {
-        const struct page *page = render(snapshot, slot);
         reply_set_json(call, 200, (struct str){0});
-        struct http_reply *reply = &call->request->reply;
-        reply->body = (struct str){page->data, page->size};
-        reply->release = release_snapshot;
-        reply->owner = snapshot;
+        call->request->reply.body = (struct str){page->data, page->size};
     }
-    reply_cache(call, cache);
-    if (slot == PAGE_EVENT) reply_header(call, "ETag", str_of(etag));
+    /* The page, its tag among it, lives until the answer has left. */
+    call->request->reply.release = release_snapshot;
+    call->request->reply.owner = snapshot;
+    reply_cache(call, call->signed_in ? "private, no-cache" : "public, max-age=1");
+    if (slot == PAGE_EVENT) http_add_header(call->request, "ETag", etag);
     reply_send(call);
 }
 

@@ -173,6 +173,8 @@ void reply_problem(struct call *call, enum outcome outcome, struct str detail)
 void call_add_error(struct call *call, struct str pointer, struct str detail)
 {
     if (call->error_count == FIELD_ERRORS_MAX) return;
+    if (!call->errors)
+        call->errors = ARENA_ARRAY(call->arena, struct field_error, FIELD_ERRORS_MAX);
     call->errors[call->error_count++] = (struct field_error){
         arena_str(call->arena, pointer),
         arena_str(call->arena, detail),

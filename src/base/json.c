@@ -21,11 +21,11 @@ void emit_close(struct buf *out, char bracket)
     buf_add_char(out, bracket);
 }
 
-void emit_key(struct buf *out, const char *name)
+void emit_name(struct buf *out, struct str name)
 {
     comma(out);
     buf_add_char(out, '"');
-    buf_add_str(out, str_of(name));
+    buf_add_str(out, name);
     buf_add(out, "\":", 2);
 }
 

@@ -17,7 +17,11 @@
 
 void emit_open(struct buf *out, char bracket);
 void emit_close(struct buf *out, char bracket);
-void emit_key(struct buf *out, const char *name); /* a constant of ours: not escaped */
+void emit_name(struct buf *out, struct str name); /* of a member; ours, so it is not escaped */
+static inline void emit_key(struct buf *out, const char *name)
+{
+    emit_name(out, str_of(name)); /* inline: the length of a constant is a constant */
+}
 void emit_str(struct buf *out, struct str value); /* escapes; 'value' is valid UTF-8 */
 /* The inside of a string: no quotes, no comma. */
 void emit_escape(struct buf *out, struct str text);

@@ -138,14 +138,6 @@ void buf_reserve(struct buf *buf, size_t more)
     buf->size = size;
 }
 
-void buf_add(struct buf *buf, const void *data, size_t len)
-{
-    if (len == 0) return;
-    buf_reserve(buf, len);
-    memcpy(buf->data + buf->len, data, len);
-    buf->len += len;
-}
-
 /* Two digits a step: half the divisions. */
 static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
                                   "25262728293031323334353637383940414243444546474849"

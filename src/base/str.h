@@ -66,11 +66,19 @@ struct buf {
 };
 
 void buf_reserve(struct buf *buf, size_t more); /* room for 'more' bytes behind 'len' */
-void buf_add(struct buf *buf, const void *data, size_t len);
 void buf_add_u64(struct buf *buf, uint64_t value);
 void buf_add_i64(struct buf *buf, int64_t value);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_free(struct buf *buf); /* and makes it empty; a zeroed buf is fine */
+
+/* Inline, as most of what is added is a short constant. */
+static inline void buf_add(struct buf *buf, const void *data, size_t len)
+{
+    if (len == 0) return;
+    if (buf->size - buf->len < len) buf_reserve(buf, len);
+    memcpy(buf->data + buf->len, data, len);
+    buf->len += len;
+}
 
 static inline void buf_add_str(struct buf *buf, struct str s)
 {

@@ -109,7 +109,7 @@ struct replay_entry {
 /* How a stretch of a waiting list changed: that of the bookings whose id is in the same block.
  * Stores that cannot count a line otherwise keep a sum for each block, so that a place in a line of
  * a million is a sum over some thousand rows. */
-enum { LINE_BLOCK_BITS = 12 };
+enum { LINE_BLOCK_BITS = 10 };
 
 struct line_change {
     uint64_t ticket_type_id, block; /* block: id >> LINE_BLOCK_BITS */

@@ -17,9 +17,10 @@
 
 enum { SNAPSHOT_PAGES = 2 };
 
-/* Something rendered; the renderer's own. */
+/* Something rendered, and a word that tells whether it changed; the renderer's own. */
 struct page {
     size_t size;
+    char tag[48];
     char data[];
 };
 

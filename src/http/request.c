@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/queue.h>
 #include <event2/keyvalq_struct.h>
 #include "base/clock.h"
@@ -170,7 +171,12 @@ void request_discard(struct http_request *request)
 struct str http_header(const struct http_request *request, const char *name)
 {
     const struct evhttp_request *native = request->native;
-    return str_of(evhttp_find_header(native->input_headers, name));
+    /* As evhttp_find_header(), which folds names letter by letter: most differ in the first. */
+    const struct evkeyval *header;
+    TAILQ_FOREACH(header, native->input_headers, next)
+    if ((header->key[0] | 0x20) == (name[0] | 0x20) && strcasecmp(header->key, name) == 0)
+        return str_of(header->value);
+    return (struct str){0};
 }
 
 void http_add_header(struct http_request *request, const char *name, struct str value)

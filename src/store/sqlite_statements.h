@@ -330,8 +330,8 @@
       "SELECT ticket_type_id, block, sum(kept), sum(counted) FROM ("                               \
       "SELECT ticket_type_id, block, waiting AS kept, 0 AS counted, wanted AS kept_wanted, "       \
       "0 AS counted_wanted FROM line_blocks UNION ALL "                                            \
-      "SELECT ticket_type_id, id / 4096, 0, count(*), 0, sum(quantity) FROM bookings "             \
-      "INDEXED BY bookings_waiting WHERE status = 1 GROUP BY ticket_type_id, id / 4096) "          \
+      "SELECT ticket_type_id, id / 1024, 0, count(*), 0, sum(quantity) FROM bookings "             \
+      "INDEXED BY bookings_waiting WHERE status = 1 GROUP BY ticket_type_id, id / 1024) "          \
       "GROUP BY ticket_type_id, block "                                                            \
       "HAVING sum(kept) <> sum(counted) OR sum(kept_wanted) <> sum(counted_wanted)")               \
     X(CHECK_HOLDERS,                                                                               \

@@ -128,7 +128,7 @@ CREATE INDEX bookings_by_user ON bookings (id / 8192, user_id);
 CREATE INDEX bookings_by_event ON bookings (event_id);
 -- The waiting list.
 CREATE INDEX bookings_waiting ON bookings (ticket_type_id, id, quantity, status) WHERE status = 1;
--- The same line in sums: of the bookings whose ids share a block of 4096 (LINE_BLOCK_BITS in
+-- The same line in sums: of the bookings whose ids share a block of 1024 (LINE_BLOCK_BITS in
 -- src/core/working_set.h). A place in a line of a million is the sum of the blocks before and a count
 -- within one. Joining writes the last block, being served the first one.
 CREATE TABLE line_blocks (
