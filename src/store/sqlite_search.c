@@ -55,7 +55,7 @@ static void search_step(struct search *search, enum sqlite_statement which,
 {
     const struct event_query *query = search->query;
     if (search->found.count >= query->limit) return;
-    struct sqlite_value values[14] = {
+    struct sqlite_value values[15] = {
         search->words,
         sqlite_num_or_nil(query->has_day, query->day),
         NUM(search->from),
@@ -110,7 +110,8 @@ static void walk_by_name(struct search *search)
     SEARCH(search, NAMED_LATER, TEXT(name));
 }
 
-static void gather_few(struct search *search, enum few_by by, struct str word)
+/* 'fields' says where the word must stand. */
+static void gather_few(struct search *search, enum few_by by, struct str word, unsigned fields)
 {
     const struct event_query *query = search->query;
     const struct page_after *after = &query->after;
@@ -121,7 +122,10 @@ static void gather_few(struct search *search, enum few_by by, struct str word)
         key = NUM(INT64_MAX);
     else if (after->set)
         key = NUM(query->sort == SORT_STARTS_AT ? after->number : -after->number);
-    SEARCH(search, FEW, key, NUM(after->id), NUM(query->sort), NUM(by), TEXT(word));
+    /* The only word needs no second look at each of those that were found by it. */
+    if (by == FEW_BY_WORD && query->name.count + query->venue.count + query->q.count == 1)
+        search->words = NIL;
+    SEARCH(search, FEW, key, NUM(after->id), NUM(query->sort), NUM(by), TEXT(word), NUM(fields));
 }
 
 /* Gathers where something is rare enough; false where nothing is. */
@@ -130,10 +134,13 @@ static bool search_few(struct search *search)
     const struct event_query *query = search->query;
     struct sqlite_store *store = search->store;
     const struct words *lists[] = {&query->name, &query->venue, &query->q};
+    static const unsigned places[] = {WORD_OF_NAME, WORD_OF_VENUE,
+                                      WORD_OF_NAME | WORD_OF_VENUE | WORD_OF_DESCRIPTION};
+    unsigned fields = 0;
     struct sqlite_rare rare = {.count = SQLITE_MANY};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         struct sqlite_rare other = sqlite_rare_word(store, STATEMENT_EVENT_WORD_COUNT, lists[i]);
-        if (other.count < rare.count) rare = other;
+        if (other.count < rare.count) rare = other, fields = places[i];
     }
     enum few_by by = FEW_BY_WORD;
     if (query->has_day && rare.count > 0) {
@@ -147,7 +154,7 @@ static bool search_few(struct search *search)
         if (count < rare.count) by = FEW_BY_ORGANIZER, rare.count = count;
     }
     if (rare.count >= SQLITE_MANY) return false;
-    gather_few(search, by, by == FEW_BY_WORD ? rare.word : STR(""));
+    gather_few(search, by, by == FEW_BY_WORD ? rare.word : STR(""), fields);
     return true;
 }
 

@@ -241,7 +241,8 @@
  * ?10, ?11 where the page begins: sort key and id
  *
  * The first five walk an index in the order that is wanted, and stop when the page is full. The
- * last one begins with the few events that have a rare word, a day or an organizer, and sorts them.
+ * last one begins with the few events that have a rare word, a day or an organizer, and sorts their
+ * ids: only those of the page are read whole.
  */
 #define SQLITE_SEARCH_FILTERS                                                                      \
     "+e.starts_at >= ?3 AND +e.starts_at < ?4 AND (?2 IS NULL OR +e.local_day = ?2) "              \
@@ -281,15 +282,18 @@
       SQLITE_SEARCH("INDEXED BY events_by_name",                                                   \
                     "e.name_folded > ?10") "ORDER BY e.name_folded, e.id LIMIT ?9")                \
     X(SEARCH_FEW,                                                                                  \
-      SQLITE_SEARCH("",                                                                            \
-                    "e.id IN (SELECT event_id FROM event_words INDEXED BY event_words_by_word "    \
-                    "WHERE ?13 = 1 AND word >= ?14 AND word < ?14 || char(1114111) "               \
-                    "UNION SELECT id FROM events INDEXED BY events_by_day "                        \
-                    "WHERE ?13 = 2 AND local_day = ?2 AND local_day IS NOT NULL "                  \
-                    "UNION SELECT id FROM events INDEXED BY events_by_organizer "                  \
-                    "WHERE ?13 = 3 AND organizer_id = ?6) "                                        \
-                    "AND (?10 IS NULL OR (" SQLITE_SEARCH_KEY                                      \
-                    ", e.id) > (?10, ?11))") "ORDER BY " SQLITE_SEARCH_KEY ", e.id LIMIT ?9")      \
+      "SELECT " SQLITE_EVENT_COLUMNS " FROM (SELECT e.id AS id FROM events AS e WHERE "            \
+      "e.id IN (SELECT event_id FROM event_words INDEXED BY event_words_by_word "                  \
+      "WHERE ?13 = 1 AND word >= ?14 AND word < ?14 || char(1114111) AND fields & ?15 "            \
+      "UNION SELECT id FROM events INDEXED BY events_by_day "                                      \
+      "WHERE ?13 = 2 AND local_day = ?2 AND local_day IS NOT NULL "                                \
+      "UNION SELECT id FROM events INDEXED BY events_by_organizer "                                \
+      "WHERE ?13 = 3 AND organizer_id = ?6) "                                                      \
+      "AND (?10 IS NULL OR (" SQLITE_SEARCH_KEY ", e.id) > (?10, ?11)) "                           \
+      "AND " SQLITE_SEARCH_FILTERS "ORDER BY " SQLITE_SEARCH_KEY ", e.id LIMIT ?9) AS f "          \
+      "CROSS JOIN events AS e ON e.id = f.id "                                                     \
+      "CROSS JOIN event_counters AS c ON c.event_id = e.id "                                       \
+      "ORDER BY " SQLITE_SEARCH_KEY ", e.id")                                                      \
     X(EVENT_WORD_COUNT, "SELECT count(*) FROM (SELECT 1 FROM event_words "                         \
                         "INDEXED BY event_words_by_word "                                          \
                         "WHERE word >= ?1 AND word < ?1 || char(1114111) LIMIT ?2)")               \
