@@ -166,6 +166,10 @@ static int run(const struct options *options, struct arena *arena, const sigset_
         .keep_cancelled_ms = options->keep_cancelled_ms,
     };
     const char *error;
+    /* Both stores that there are write with one lane; more must not seem to do something. */
+    if (options->lanes > 1)
+        return command_fail("LANES is %lld: this store has one lane; 0 or 1 will do",
+                            (long long)options->lanes);
     struct engine *engine = engine_start(&engine_settings, settings_made, &kept, arena, &error);
     if (!engine) return command_fail("%s", error);
     struct api_settings api_settings = {
@@ -195,6 +199,7 @@ static int run(const struct options *options, struct arena *arena, const sigset_
         status = command_fail("%s", error);
     }
     engine_stop(engine, cut_off > 0);
+    if (server) log_info("stopped");
     api_free(api);
     return status;
 }
@@ -231,7 +236,6 @@ int command_serve(int argc, char **argv)
     if (log_start(options.log_level, format, options.log_file)) {
         raise_descriptor_limit();
         status = run(&options, &arena, &signals);
-        log_info("stopped");
         log_stop();
     } else {
         command_fail("LOG_FILE is \"%s\": %s", options.log_file, strerror(errno));

@@ -314,7 +314,7 @@ async function refusesToStart(env, words, {args = [], cwd} = {}) {
 describe('settings', () => {
     const wrong = [
         ['RATE_LIMIT', 'fast'], ['RATE_LIMIT', '0/s'], ['RATE_LIMIT', '-1/s'], ['LOG_LEVEL', 'loud'], ['LOG_FORMAT', 'xml'], ['TOKEN_TTL', 'soon'],
-        ['TOKEN_TTL', '-1'], ['OPEN_ORGANIZING', 'maybe'], ['KEEP_CANCELLED', '-1'], ['QUEUE_DEPTH', 'deep'], ['QUEUE_DEPTH', '0'], ['HTTP_LOOPS', '-1'],
+        ['TOKEN_TTL', '-1'], ['OPEN_ORGANIZING', 'maybe'], ['KEEP_CANCELLED', '-1'], ['QUEUE_DEPTH', 'deep'], ['QUEUE_DEPTH', '0'], ['HTTP_LOOPS', '-1'], ['LANES', '2'],
         ['HTTP_LOOPS', '2.5'], ['READERS', 'many'], ['HOST', 'not a host'], ['DATABASE_URL', 'oracle:thing'], ['DATABASE_URL', 'admit.db'],
         ['CORS_ORIGINS', 'not an origin'], ['TRUST_PROXY', 'everybody'], ['PUBLIC_URL', 'ftp://x'],
     ];
