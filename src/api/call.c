@@ -13,7 +13,8 @@
 #include "base/json.h"
 
 enum {
-    TOKENS_REMEMBERED = 65536, /* by each loop; 20 MiB when full, of which only what is used is touched */
+    TOKENS_REMEMBERED =
+        65536, /* by each loop; 20 MiB when full, of which only what is used is touched */
     LIMIT_BUCKETS = 65536,
     REQUEST_ID_MAX = 128,
     IDEMPOTENCY_KEY_MAX = 255,
