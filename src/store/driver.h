@@ -8,6 +8,8 @@
 
 struct store_driver {
     const char *scheme; /* "sqlite" for URLs that begin with "sqlite:" */
+    const char *alias;  /* another name of it, or NULL */
+    bool shared;
     struct store *(*open)(const char *rest, enum store_mode mode, bool migrate, struct arena *arena,
                           const char **ret_error);
     void (*close)(struct store *);
@@ -40,6 +42,7 @@ struct store_driver {
     enum store_status (*list_users)(struct store *, const struct user_query *, struct arena *,
                                     struct user_list *);
     enum store_status (*load_directory)(struct store *, struct arena *, struct directory_rows *);
+    enum store_status (*directory_version)(struct store *, uint64_t *); /* where it is shared */
     enum store_status (*backup)(struct store *, const char *, struct arena *, const char **);
     enum store_status (*check)(struct store *, struct check_figures *,
                                void (*)(const char *, void *), void *);

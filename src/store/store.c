@@ -33,13 +33,19 @@ static const char *no_such_driver(struct arena *arena)
         .data;
 }
 
+static bool is_named(const struct store_driver *driver, struct str scheme)
+{
+    return str_equal(scheme, str_of(driver->scheme)) ||
+           (driver->alias && str_equal(scheme, str_of(driver->alias)));
+}
+
 struct store *store_open(const char *url, enum store_mode mode, bool migrate, struct arena *arena,
                          const char **ret_error)
 {
     struct str rest = str_of(url);
     struct str scheme = str_cut(&rest, ':');
     for (size_t i = 0; i < DRIVER_COUNT; i++)
-        if (rest.data && str_equal(scheme, str_of(drivers[i]->scheme)))
+        if (rest.data && is_named(drivers[i], scheme))
             return drivers[i]->open(arena_cstr(arena, rest), mode, migrate, arena, ret_error);
     *ret_error = no_such_driver(arena);
     return NULL;
@@ -53,6 +59,11 @@ void store_close(struct store *store)
 const char *store_error(const struct store *store)
 {
     return store->driver->error(store);
+}
+
+bool store_is_shared(const struct store *store)
+{
+    return store->driver->shared;
 }
 
 enum store_status store_load(struct store *store, struct working_set *set)
@@ -153,6 +164,12 @@ enum store_status store_load_directory(struct store *store, struct arena *arena,
                                        struct directory_rows *ret_rows)
 {
     return store->driver->load_directory(store, arena, ret_rows);
+}
+
+enum store_status store_directory_version(struct store *store, uint64_t *ret_version)
+{
+    *ret_version = 0;
+    return store->driver->shared ? store->driver->directory_version(store, ret_version) : STORE_OK;
 }
 
 enum store_status store_backup(struct store *store, const char *path, struct arena *arena,

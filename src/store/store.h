@@ -54,6 +54,9 @@ void store_close(struct store *store); /* NULL is fine */
 /* What went wrong last, for the log; never contains values. */
 const char *store_error(const struct store *store);
 
+/* Other processes may write to it too, so that what is remembered of it may be out of date. */
+bool store_is_shared(const struct store *store);
+
 /* ---- the writer ---- */
 
 enum store_status store_load(struct store *store, struct working_set *set);
@@ -218,6 +221,10 @@ struct directory_rows {
 
 enum store_status store_load_directory(struct store *store, struct arena *arena,
                                        struct directory_rows *ret_rows);
+
+/* A number that is another one after every commit, of any process, that changed a role or
+ * revoked tokens: cheap enough to be asked twice a second. 0 where the store is not shared. */
+enum store_status store_directory_version(struct store *store, uint64_t *ret_version);
 
 /* A consistent copy into a new file, while others write; embedded stores only. On failure a
  * sentence in *ret_error. */
