@@ -9,6 +9,7 @@ import {join, resolve} from 'node:path';
 import {after, before, describe} from 'node:test';
 import {fileURLToPath} from 'node:url';
 import {Caller, expect} from './client.mjs';
+import {newDatabase, serverKinds} from './databases.mjs';
 import {SECRET, token as signToken} from './token.mjs';
 import {inTurns, slow} from './time.mjs';
 
@@ -108,7 +109,7 @@ class Server {
     }
 
     get isStored() {
-        return this.database.startsWith('sqlite:');
+        return !this.database.startsWith('memory:');
     }
 
     /** One more account; names are made up where they are not given. */
@@ -165,10 +166,11 @@ class Server {
         this.agent.destroy();
     }
 
-    /** stop(), `admit check` where there is a file to check, and the directory goes. */
+    /** stop(), `admit check` where something is kept, and directory and database go. */
     async finish() {
         await this.stop();
         if (this.isStored) await check(this.database, this.directory);
+        await this.options.drop?.();
         await rm(this.directory, {recursive: true, force: true});
     }
 
@@ -219,9 +221,14 @@ function listening(server) {
     });
 }
 
+async function emptyStore(store, directory) {
+    if (serverKinds.includes(store)) return newDatabase(store);
+    return {url: store === 'memory' ? 'memory:' : inDirectory(directory)};
+}
+
 /**
  * Starts a server and waits until it listens.
- *   store      'sqlite' (in the directory) or 'memory'
+ *   store      'sqlite' (in the directory), 'memory', or one of serverKinds: in a new database
  *   database   or just any DATABASE_URL
  *   directory  one that is there; otherwise a new one
  *   admin      makes admin@example.org an administrator before
@@ -229,7 +236,7 @@ function listening(server) {
  */
 export async function start(options = {}) {
     const directory = options.directory ?? (await newDirectory());
-    const database = options.database ?? (options.store === 'memory' ? 'memory:' : inDirectory(directory));
+    const {url: database, drop} = options.database ? {url: options.database, drop: options.drop} : await emptyStore(options.store, directory);
     if (options.admin) {
         const env = {DATABASE_URL: database, LOG_LEVEL: 'warn'};
         await runWell(['user', 'add', 'admin@example.org', '--name', 'Administrator', '--role', 'admin'],
@@ -246,7 +253,7 @@ export async function start(options = {}) {
     for (const name of Object.keys(env)) if (env[name] === null) delete env[name];
     const args = ['serve', '--port', String(options.port ?? 0), ...(options.args ?? [])];
     const child = spawn(PROGRAM, args, {cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe']});
-    const server = new Server({...options, database}, directory, child);
+    const server = new Server({...options, database, drop}, directory, child);
     const leaveNothingBehind = () => child.kill('SIGKILL');
     process.once('exit', leaveNothingBehind);
     server.ended.then(() => process.off('exit', leaveNothingBehind));
@@ -259,12 +266,12 @@ export async function start(options = {}) {
 
 /** The same stories on each store: `tell` is called with a function that gives the server. */
 export function onEachStore(title, options, tell) {
-    for (const store of ['sqlite', 'memory']) {
+    for (const store of ['sqlite', 'memory', ...serverKinds]) {
         describe(`${title} (${store})`, () => {
             let server;
             before(async () => {
                 // An administrator is made at the command line, where a memory store is not.
-                server = await start({...options, store, admin: options.admin && store === 'sqlite'});
+                server = await start({...options, store, admin: options.admin && store !== 'memory'});
             });
             after(() => server?.finish());
             tell(() => server, store);

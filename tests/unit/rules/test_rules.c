@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/batch.h"
+
+#include "store/kinds.h"
 
 enum { NAMES_MAX = 200, WORDS_MAX = 24, LINE_MAX_BYTES = 300 };
 
@@ -529,45 +530,26 @@ static void run_script(const char *file, const char *url)
     arena_free(&arena);
 }
 
-static void run_all(const char *url, const char *database)
+static void every_rule_holds(void **state)
 {
+    (void)state;
     glob_t files;
     assert_int_equal(glob("tests/rules/*.rules", 0, NULL, &files), 0);
     for (size_t i = 0; i < files.gl_pathc; i++) {
+        char url[URL_SIZE];
+        database_make(url, "rules");
         run_script(files.gl_pathv[i], url);
-        if (!database) continue;
-        char name[400];
-        static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
-        for (size_t j = 0; j < 4; j++) {
-            snprintf(name, sizeof(name), "%s%s", database, endings[j]);
-            unlink(name);
-        }
+        databases_remove();
     }
     globfree(&files);
 }
 
-static void every_rule_holds_on_the_memory_store(void **state)
-{
-    (void)state;
-    run_all("memory:", NULL);
-}
-
-static void every_rule_holds_on_sqlite(void **state)
-{
-    (void)state;
-    char directory[] = "/tmp/admit-rules-XXXXXX", database[100], url[120];
-    assert_non_null(mkdtemp(directory));
-    snprintf(database, sizeof(database), "%s/rules.db", directory);
-    snprintf(url, sizeof(url), "sqlite:%s", database);
-    run_all(url, database);
-    assert_int_equal(rmdir(directory), 0);
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_rule_holds_on_the_memory_store),
-        cmocka_unit_test(every_rule_holds_on_sqlite),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule_holds)};
+    int failed = 0;
+    for (size_t i = 0; i < KINDS; i++)
+        if (kind_choose(&all_kinds[i]))
+            failed += _cmocka_run_group_tests(tested.name, tests, 1, NULL, NULL);
+    return failed;
 }

@@ -22,7 +22,7 @@ static int set_up_faulty(void **state)
     memset(wanted, 0, sizeof(wanted));
     memset(asked, 0, sizeof(asked));
     plan = (struct fault_plan){.next = next, .data = wanted};
-    kind = (struct kind){.name = "memory"};
+    kind_named("memory");
     if (set_up(state) != 0) return -1;
     struct box_office *box = *state;
     NEW_EVENT(box, 10); /* event 1, before anything fails */

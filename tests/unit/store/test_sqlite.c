@@ -21,12 +21,12 @@
 
 static const char *file_of(struct box_office *box, const char *name)
 {
-    return arena_printf(&box->arena, "%s/%s", kind.directory, name).data;
+    return arena_printf(&box->arena, "%s/%s", tested.directory, name).data;
 }
 
 static const char *url_of(struct box_office *box, const char *name)
 {
-    return arena_printf(&box->arena, "sqlite:%s/%s", kind.directory, name).data;
+    return arena_printf(&box->arena, "sqlite:%s/%s", tested.directory, name).data;
 }
 
 static void close_both(struct box_office *box)
@@ -156,9 +156,10 @@ static void a_path_that_cannot_be_is_explained(void **state)
     EXPECT_REFUSAL(box, "sqlite::memory:", STORE_WRITE, "memory:", "not for admit");
     EXPECT_REFUSAL(box, "sqlite://admit.db", STORE_WRITE, "sqlite:admit.db");
     EXPECT_REFUSAL(box, url_of(box, "."), STORE_WRITE, "is a directory");
-    EXPECT_REFUSAL(box, url_of(box, "no/such/admit.db"), STORE_WRITE, kind.directory,
+    EXPECT_REFUSAL(box, url_of(box, "no/such/admit.db"), STORE_WRITE, tested.directory,
                    "No such file");
-    EXPECT_REFUSAL(box, url_of(box, "admit.db/x"), STORE_WRITE, kind.directory, "Not a directory");
+    EXPECT_REFUSAL(box, url_of(box, "admit.db/x"), STORE_WRITE, tested.directory,
+                   "Not a directory");
     EXPECT_REFUSAL(box, url_of(box, "nothing.db"), STORE_READ, "nothing.db", "admit serve");
     assert_int_equal(file_size(file_of(box, "nothing.db")), -1);
 }
@@ -169,7 +170,7 @@ static void a_relative_path_is_fine_whatever_it_looks_like(void **state)
     char before[4096];
     const char *error = NULL;
     assert_non_null(getcwd(before, sizeof(before)));
-    assert_int_equal(chdir(kind.directory), 0);
+    assert_int_equal(chdir(tested.directory), 0);
     static const char *const names[] = {"plain.db", "file:odd?mode=memory", ":odd:"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const char *url = arena_printf(&box->arena, "sqlite:%s", names[i]).data;
@@ -799,6 +800,6 @@ int main(void)
         STORE_TEST(many_and_few_matches_are_paged_alike),
         STORE_TEST(bookings_are_found_across_buckets),
     };
-    kind = (struct kind){.name = "sqlite", .is_durable = true};
+    kind_named("sqlite");
     return _cmocka_run_group_tests("sqlite", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
 }

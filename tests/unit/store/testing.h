@@ -11,13 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core/decide.h"
 #include "store/store.h"
+
+#include "kinds.h"
 
 #define NOW  INT64_C(1800000000000) /* in January 2027 */
 #define HOUR INT64_C(3600000)
@@ -246,43 +246,21 @@ static inline void expect_str(struct str text, const char *expected)
 
 /* ---- the same tests for every kind of store ---- */
 
-struct kind {
-    const char *name;
-    bool is_durable;
-    char directory[64]; /* made for each test, and removed with all that is in it */
-};
-
-static struct kind kind;
-
 static inline int set_up(void **state)
 {
-    static char url[128];
-    snprintf(url, sizeof(url), "%s:contract", kind.name);
-    if (kind.is_durable) {
-        snprintf(kind.directory, sizeof(kind.directory), "/tmp/admit-store-XXXXXX");
-        if (!mkdtemp(kind.directory)) return -1;
-        snprintf(url, sizeof(url), "%s:%s/admit.db", kind.name, kind.directory);
-    }
+    static char url[URL_SIZE];
+    database_make(url, "admit");
     struct box_office *box = malloc(sizeof(*box));
     box_open(box, url);
     *state = box;
     return 0;
 }
 
-static inline void remove_directory(const char *path)
-{
-    DIR *directory = opendir(path);
-    for (struct dirent *entry; (entry = readdir(directory));)
-        if (entry->d_name[0] != '.') unlinkat(dirfd(directory), entry->d_name, 0);
-    closedir(directory);
-    rmdir(path);
-}
-
 static inline int tear_down(void **state)
 {
     box_close(*state);
     free(*state);
-    if (kind.is_durable) remove_directory(kind.directory);
+    databases_remove();
     return 0;
 }
 
@@ -292,12 +270,10 @@ static inline int tear_down(void **state)
 
 static inline int run_on_every_store(const struct CMUnitTest *tests, size_t count)
 {
-    static const struct kind kinds[] = {{.name = "memory"}, {.name = "sqlite", .is_durable = true}};
     int failed = 0;
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        kind = kinds[i];
-        failed += _cmocka_run_group_tests(kind.name, tests, count, NULL, NULL);
-    }
+    for (size_t i = 0; i < KINDS; i++)
+        if (kind_choose(&all_kinds[i]))
+            failed += _cmocka_run_group_tests(tested.name, tests, count, NULL, NULL);
     return failed;
 }
 
