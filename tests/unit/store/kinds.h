@@ -43,9 +43,9 @@ static struct {
 
 static inline const char *kind_server(void)
 {
-    const char *server = getenv(tested.variable);
-    if (!server) fail_msg("%s is not set", tested.variable);
-    return server;
+    const char *server = tested.variable ? getenv(tested.variable) : NULL;
+    if (!server) fail_msg("%s: there is no server", tested.name);
+    return server ? server : "";
 }
 
 /* Chooses a kind; false where its server is not there. */
@@ -72,7 +72,10 @@ static inline void server_url(char url[URL_SIZE], const char *server, const char
 {
     const char *path = strstr(server, "://");
     path = path ? strchr(path + 3, '/') : NULL;
-    if (!path) fail_msg("%s names no database of a server", tested.variable);
+    if (!path) {
+        fail_msg("%s names no database of a server", tested.variable);
+        return;
+    }
     snprintf(url, URL_SIZE, "%.*s/%s%s", (int)(path - server), server, name,
              path + strcspn(path, "?"));
 }
@@ -101,6 +104,7 @@ static inline void database_make(char url[URL_SIZE], const char *name)
 static inline void remove_directory(const char *path)
 {
     DIR *directory = opendir(path);
+    if (!directory) return;
     for (struct dirent *entry; (entry = readdir(directory));)
         if (entry->d_name[0] != '.') unlinkat(dirfd(directory), entry->d_name, 0);
     closedir(directory);
