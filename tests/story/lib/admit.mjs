@@ -233,6 +233,7 @@ async function emptyStore(store, directory) {
  *   directory  one that is there; otherwise a new one
  *   admin      makes admin@example.org an administrator before
  *   env, args  more settings
+ *   under      a command that runs it, with the program and its arguments behind: ['valgrind']
  */
 export async function start(options = {}) {
     const directory = options.directory ?? (await newDirectory());
@@ -252,7 +253,8 @@ export async function start(options = {}) {
     });
     for (const name of Object.keys(env)) if (env[name] === null) delete env[name];
     const args = ['serve', '--port', String(options.port ?? 0), ...(options.args ?? [])];
-    const child = spawn(PROGRAM, args, {cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe']});
+    const [program, ...command] = [...(options.under ?? []), PROGRAM, ...args];
+    const child = spawn(program, command, {cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe']});
     const server = new Server({...options, database, drop}, directory, child);
     const leaveNothingBehind = () => child.kill('SIGKILL');
     process.once('exit', leaveNothingBehind);
