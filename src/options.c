@@ -377,7 +377,7 @@ static const struct row rows[] = {
     {"http-loops", "HTTP_LOOPS", OPTIONS_SERVE, &kind_number, FIELD(http_loops), .least = 0,
      .most = 64, .fallback = "0", .help = "threads for connections; 0: by the processors"},
     {"lanes", "LANES", OPTIONS_SERVE, &kind_number, FIELD(lanes), .least = 0, .most = 64,
-     .fallback = "0", .help = "threads that write; 0: by the store"},
+     .fallback = "0", .help = "threads that write; 0: by the store (2 where it is shared)"},
     {"readers", "READERS", OPTIONS_SERVE, &kind_number, FIELD(readers), .least = 0, .most = 64,
      .fallback = "0", .help = "threads that read; 0: by the store"},
     {"hashers", "HASHERS", OPTIONS_SERVE, &kind_number, FIELD(hashers), .least = 0, .most = 64,

@@ -408,13 +408,6 @@ void api_handle(struct http_request *request, void *data)
 
 /* ---- to other threads and back ---- */
 
-static void reply_overloaded(struct call *call)
-{
-    reply_set_problem(call, OVERLOADED, (struct str){0});
-    reply_header(call, "Retry-After", STR("1"));
-    reply_send(call);
-}
-
 static void run_read(struct job *job, struct store *store)
 {
     struct call *call = LINK_OWNER(job, struct call, job);
@@ -428,29 +421,32 @@ static void run_hash(struct job *job, struct store *store)
     call->hash(call);
 }
 
-/* Hands the call on with 'put'; while that has not failed, the call is the other thread's. */
+/* Hands the call on with 'put'; while that has not failed, the call is the other thread's. False:
+ * answered. */
 #define HAND_ON(call, put)                                                                         \
-    do {                                                                                           \
+    ({                                                                                             \
         bool on_loop_ = (call)->on_loop;                                                           \
         (call)->on_loop = false;                                                                   \
-        if (!(put)) {                                                                              \
+        bool is_put_ = (put);                                                                      \
+        if (!is_put_) {                                                                            \
             (call)->on_loop = on_loop_;                                                            \
-            reply_overloaded(call);                                                                \
+            reply_later((call), OVERLOADED);                                                       \
         }                                                                                          \
-    } while (0)
+        is_put_;                                                                                   \
+    })
 
-void call_read(struct call *call, void (*read)(struct call *, struct store *))
+bool call_read(struct call *call, void (*read)(struct call *, struct store *))
 {
     call->read = read;
     call->job.run = run_read;
-    HAND_ON(call, engine_read(call->api->engine, &call->job));
+    return HAND_ON(call, engine_read(call->api->engine, &call->job));
 }
 
-void call_hash(struct call *call, void (*hash)(struct call *))
+bool call_hash(struct call *call, void (*hash)(struct call *))
 {
     call->hash = hash;
     call->job.run = run_hash;
-    HAND_ON(call, engine_hash(call->api->engine, &call->job));
+    return HAND_ON(call, engine_hash(call->api->engine, &call->job));
 }
 
 static struct replay_answer compose_task(struct task *task)
@@ -471,20 +467,22 @@ static void task_done(struct task *task)
     if (task->replayed) {
         reply_set_stored(call, task->replayed);
     } else if (!task->composed) {
-        reply_set_problem(call, task->result.outcome, (struct str){0});
-        if (task->result.outcome == UNAVAILABLE) reply_header(call, "Retry-After", STR("1"));
+        if (task->result.outcome == UNAVAILABLE)
+            reply_set_later(call, UNAVAILABLE);
+        else
+            reply_set_problem(call, task->result.outcome, (struct str){0});
     }
     reply_send(call);
 }
 
-void call_decide(struct call *call, void (*compose)(struct call *, const struct result *))
+bool call_decide(struct call *call, void (*compose)(struct call *, const struct result *))
 {
     call->compose = compose;
     call->task.compose = compose_task;
     call->task.done = task_done;
     call->task.owner = call;
     call->task.directory_version = call->signed_in ? call->directory_version : 0;
-    HAND_ON(call, engine_decide(call->api->engine, &call->task));
+    return HAND_ON(call, engine_decide(call->api->engine, &call->task));
 }
 
 struct command *call_command(struct call *call, enum command_kind kind)

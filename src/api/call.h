@@ -9,8 +9,8 @@
  *                             from the result, and must not send it: that happens after the commit
  *
  * After handing on, the handler must not touch the call. A full queue is answered with 503 inside
- * these functions. The parsed body is gone when the handler returns: what later stages need is
- * copied into the call's arena. */
+ * these functions, which then return false. The parsed body is gone when the handler returns: what
+ * later stages need is copied into the call's arena. */
 #ifndef API_CALL_H
 #define API_CALL_H
 
@@ -85,9 +85,9 @@ struct api {
     const char *limit_policy;
 };
 
-void call_read(struct call *call, void (*read)(struct call *call, struct store *store));
-void call_hash(struct call *call, void (*hash)(struct call *call));
-void call_decide(struct call *call,
+bool call_read(struct call *call, void (*read)(struct call *call, struct store *store));
+bool call_hash(struct call *call, void (*hash)(struct call *call));
+bool call_decide(struct call *call,
                  void (*compose)(struct call *call, const struct result *result));
 
 /* The command of the call's task, with the actor filled in. */

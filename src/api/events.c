@@ -314,30 +314,55 @@ static void show_status(struct call *call, struct snapshot *snapshot)
     show_page(call, snapshot, PAGE_STATUS);
 }
 
+static void show(struct call *call, struct snapshot *snapshot)
+{
+    ((const struct shower *)call->state)->show(call, snapshot);
+}
+
+/* All who waited for a reading that failed. */
+static void send_away(struct list *waiters, enum outcome outcome)
+{
+    for (struct link *link; (link = list_pop(waiters));)
+        reply_later(LINK_OWNER(link, struct call, job.link), outcome);
+}
+
 static void read_snapshot(struct call *call, struct store *store)
 {
     struct snapshots *snapshots = call->api->engine->snapshots;
-    uint64_t mark = snapshots_mark(snapshots);
+    struct mark mark = snapshots_mark(snapshots);
+    struct list waiters;
     struct event *event;
     enum store_status status = store_find_event(store, call->id, call->arena, &event);
     if (status != STORE_OK) {
+        snapshots_not_read(snapshots, call->id, &waiters);
+        send_away(&waiters, UNAVAILABLE);
         reply_fault(call, store, status);
         return;
     }
-    struct snapshot *snapshot = event ? snapshots_offer(snapshots, event, mark) : NULL;
-    ((struct shower *)call->state)->show(call, snapshot);
+    struct snapshot *snapshot = snapshots_found(snapshots, call->id, event, mark, &waiters);
+    for (struct link *link; (link = list_pop(&waiters));)
+        show(LINK_OWNER(link, struct call, job.link), snapshot_hold(snapshot));
+    show(call, snapshot);
 }
 
 void event_look_up(struct call *call, uint64_t id, const struct shower *shower)
 {
-    struct snapshot *snapshot = snapshots_get(call->api->engine->snapshots, id);
-    if (snapshot) {
-        shower->show(call, snapshot);
-        return;
-    }
+    struct snapshots *snapshots = call->api->engine->snapshots;
+    struct snapshot *snapshot = NULL;
+    struct list waiters;
+    bool on_loop = call->on_loop;
     call->id = id;
     call->state = (void *)shower;
-    call_read(call, read_snapshot);
+    call->on_loop = false; /* who waits is answered by a reader, perhaps before this returns */
+    enum look look = snapshots_look(snapshots, id, &call->job.link, &snapshot);
+    if (look == LOOK_WAIT) return;
+    call->on_loop = on_loop;
+    if (look == LOOK_SHOWN) {
+        shower->show(call, snapshot);
+    } else if (!call_read(call, read_snapshot)) {
+        snapshots_not_read(snapshots, id, &waiters);
+        send_away(&waiters, OVERLOADED);
+    }
 }
 
 void events_show(struct call *call)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/metrics.h"
 
+#include <stdio.h>
+
 #include "engine/lane.h"
 
 static uint64_t read_count(const _Atomic uint64_t *counter)
@@ -89,48 +91,81 @@ static void write_requests(struct buf *out, const struct api *api)
     buf_free(&labels);
 }
 
-static void write_bookings(struct buf *out, const struct batch_counts *counts)
+/* One of the counters of all lanes together. */
+static uint64_t sum_counts(const struct engine *engine, size_t offset)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < engine->lane_count; i++)
+        sum +=
+            read_count((const _Atomic uint64_t *)((const char *)&engine->lanes[i].counts + offset));
+    return sum;
+}
+#define SUM(engine, member) sum_counts(engine, offsetof(struct batch_counts, member))
+
+static void write_bookings(struct buf *out, const struct engine *engine)
 {
     head(out, "admit_bookings_total", "counter", "Booking and cancelling, by what became of it.");
     static const char *const names[] = {"confirmed", "waiting", "promoted", "cancelled"};
-    const uint64_t values[] = {read_count(&counts->booked), read_count(&counts->waited),
-                               read_count(&counts->promoted), read_count(&counts->cancelled)};
+    const uint64_t values[] = {SUM(engine, booked), SUM(engine, waited), SUM(engine, promoted),
+                               SUM(engine, cancelled)};
     for (size_t i = 0; i < 4; i++)
         buf_printf(out, "admit_bookings_total{outcome=\"%s\"} %llu\n", names[i],
                    (unsigned long long)values[i]);
     for (int outcome = OUTCOME_GONE + 1; outcome < OUTCOME_COUNT; outcome++) {
-        uint64_t count = read_count(&counts->outcomes[outcome]);
+        uint64_t count = sum_counts(engine, offsetof(struct batch_counts, outcomes) +
+                                                (size_t)outcome * sizeof(_Atomic uint64_t));
         if (count)
             buf_printf(out, "admit_bookings_total{outcome=\"%s\"} %llu\n",
                        outcome_texts[outcome].word, (unsigned long long)count);
     }
 }
 
-static void write_batches(struct buf *out, const struct batch_counts *counts)
+static void lane_histogram(struct buf *out, const char *name, const char *help,
+                           const struct engine *engine, size_t offset, double unit)
 {
-    head(out, "admit_batch_commands", "histogram", "Commands in one transaction.");
-    histogram(out, "admit_batch_commands", "", &counts->size, 1);
-    head(out, "admit_commit_seconds", "histogram", "Writing and committing one batch.");
-    histogram(out, "admit_commit_seconds", "", &counts->commit_us, 16e-6);
-    counter(out, "admit_batch_retries_total", "Batches tried again after a conflict.",
-            read_count(&counts->retries));
-    counter(out, "admit_batch_singles_total",
-            "Commands tried one by one after their batch was refused.",
-            read_count(&counts->singles));
-    counter(out, "admit_batch_faults_total", "Batches that the store could not do.",
-            read_count(&counts->faults));
-    counter(out, "admit_replays_total", "Answers repeated for an Idempotency-Key.",
-            read_count(&counts->replays));
+    head(out, name, "histogram", help);
+    for (size_t i = 0; i < engine->lane_count; i++) {
+        char labels[32];
+        snprintf(labels, sizeof(labels), "lane=\"%zu\",", i);
+        histogram(out, name, labels,
+                  (const struct histogram *)((const char *)&engine->lanes[i].counts + offset),
+                  unit);
+    }
+}
+
+static void write_batches(struct buf *out, const struct engine *engine)
+{
+    lane_histogram(out, "admit_batch_commands", "Commands in one transaction.", engine,
+                   offsetof(struct batch_counts, size), 1);
+    lane_histogram(out, "admit_commit_seconds", "Writing and committing one batch.", engine,
+                   offsetof(struct batch_counts, commit_us), 16e-6);
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } rows[] = {
+        {"admit_batch_retries_total", "Batches tried again after a conflict or a lost connection.",
+         offsetof(struct batch_counts, retries)},
+        {"admit_batch_singles_total", "Commands tried one by one after their batch was refused.",
+         offsetof(struct batch_counts, singles)},
+        {"admit_batch_faults_total", "Batches that the store could not do.",
+         offsetof(struct batch_counts, faults)},
+        {"admit_replays_total", "Answers repeated for an Idempotency-Key.",
+         offsetof(struct batch_counts, replays)},
+    };
+    for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++)
+        counter(out, rows[row].name, rows[row].help, sum_counts(engine, rows[row].offset));
 }
 
 void metrics_write(struct buf *out, struct api *api)
 {
     struct engine *engine = api->engine;
     write_requests(out, api);
-    write_bookings(out, &engine->counts);
-    write_batches(out, &engine->counts);
+    write_bookings(out, engine);
+    write_batches(out, engine);
     head(out, "admit_queue_depth", "gauge", "Requests that wait for a thread.");
-    buf_printf(out, "admit_queue_depth{queue=\"lane\"} %zu\n", lane_waiting(engine->lane));
+    for (size_t i = 0; i < engine->lane_count; i++)
+        buf_printf(out, "admit_queue_depth{queue=\"lane\",lane=\"%zu\"} %zu\n", i,
+                   lane_waiting(engine->lanes[i].lane));
     buf_printf(out, "admit_queue_depth{queue=\"readers\"} %zu\n", pool_waiting(engine->readers));
     buf_printf(out, "admit_queue_depth{queue=\"hashers\"} %zu\n", pool_waiting(engine->hashers));
     struct http_server *server = api->server;

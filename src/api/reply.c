@@ -201,13 +201,26 @@ void reply_set_refusal(struct call *call, const struct result *result)
     }
 }
 
+void reply_set_later(struct call *call, enum outcome outcome)
+{
+    reply_set_problem(call, outcome, (struct str){0});
+    reply_header(call, "Retry-After", STR("1"));
+}
+
+void reply_later(struct call *call, enum outcome outcome)
+{
+    reply_set_later(call, outcome);
+    reply_send(call);
+}
+
 void reply_fault(struct call *call, struct store *store, enum store_status status)
 {
     log_error("a read failed", LOG_STR("status", str_of(store_status_text(status))),
               LOG_STR("error", str_of(store_error(store))), LOG_STR("request", call->request_id));
-    reply_set_problem(call, status == STORE_REFUSED ? INTERNAL : UNAVAILABLE, (struct str){0});
-    if (status != STORE_REFUSED) reply_header(call, "Retry-After", STR("1"));
-    reply_send(call);
+    if (status == STORE_REFUSED)
+        reply_problem(call, INTERNAL, (struct str){0});
+    else
+        reply_later(call, UNAVAILABLE);
 }
 
 void api_error_body(int status, struct buf *body, struct http_reply *reply)

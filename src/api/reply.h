@@ -25,6 +25,10 @@ void reply_problem(struct call *call, enum outcome outcome, struct str detail);
 /* The problem that a refused command is, with its pointer and detail. */
 void reply_set_refusal(struct call *call, const struct result *result);
 
+/* OVERLOADED or UNAVAILABLE, with Retry-After. */
+void reply_set_later(struct call *call, enum outcome outcome);
+void reply_later(struct call *call, enum outcome outcome);
+
 /* A reader's store failed: logged, and 503. */
 void reply_fault(struct call *call, struct store *store, enum store_status status);
 

@@ -156,9 +156,8 @@ static int run(const struct options *options, struct arena *arena, const sigset_
     struct kept kept = {.arena = arena, .given_secret = options->jwt_secret};
     struct engine_settings engine_settings = {
         .database_url = options->database_url,
-        .readers = options->readers ? (size_t)options->readers
-                   : cores < 2      ? 2
-                                    : cores,
+        .lanes = (size_t)options->lanes,
+        .readers = (size_t)options->readers,
         .hashers = options->hashers ? (size_t)options->hashers
                    : cores < 4      ? 1
                                     : cores / 4,
@@ -166,10 +165,6 @@ static int run(const struct options *options, struct arena *arena, const sigset_
         .keep_cancelled_ms = options->keep_cancelled_ms,
     };
     const char *error;
-    /* Both stores that there are write with one lane; more must not seem to do something. */
-    if (options->lanes > 1)
-        return command_fail("LANES is %lld: this store has one lane; 0 or 1 will do",
-                            (long long)options->lanes);
     struct engine *engine = engine_start(&engine_settings, settings_made, &kept, arena, &error);
     if (!engine) return command_fail("%s", error);
     struct api_settings api_settings = {

@@ -24,9 +24,11 @@ static int help(void)
            "standard input.\n"
            "role  gives an account a role: user, organizer or admin.\n"
            "list  prints id, role, e-mail address, user name and name of every account.\n\n"
-           "With the embedded store, add and role need the store for themselves: stop 'admit "
-           "serve' first, or\n"
-           "let an administrator use PATCH /v1/users/{id}.\n\n",
+           "With PostgreSQL and MariaDB, add and role work beside 'admit serve', and a role counts "
+           "within a second.\n"
+           "With SQLite they need the store for themselves: stop 'admit serve' first, or let an "
+           "administrator use\n"
+           "PATCH /v1/users/{id}.\n\n",
            usage);
     options_help(OPTIONS_STORE);
     return 0;
@@ -92,17 +94,21 @@ static int64_t now(void *data)
     return clock_now_ms();
 }
 
-static void no_pause(unsigned ms, void *data)
+static void sleep_a_little(unsigned ms, void *data)
 {
-    (void)ms, (void)data;
+    (void)data;
+    usleep(ms * 1000);
 }
 
 /* The command as a batch of its own, decided by the same core as everything else. */
 static enum outcome run(struct store *store, const struct command *command, struct user *ret_user)
 {
     static struct batch_counts counts;
-    struct batcher batcher = {
-        .store = store, .now = now, .pause = no_pause, .counts = &counts, .keep_cancelled_ms = 1};
+    struct batcher batcher = {.store = store,
+                              .now = now,
+                              .pause = sleep_a_little,
+                              .counts = &counts,
+                              .keep_cancelled_ms = 1};
     struct task task = {
         .command = *command, .compose = compose_nothing, .done = note_user, .owner = ret_user};
     struct task *tasks[] = {&task};

@@ -5,8 +5,10 @@
  *   the store refuses a change   rolled back, and its commands are tried one by one: only the
  *                                culprit gets a 500
  *   busy, deadlock, conflict     the whole batch again, with backoff, a few times; then 503
- *   the store is gone            503 at once
- *   lost during COMMIT           the store is asked whether it happened: answered if so, else again
+ *   the store is gone            once more at once, as it may be the connection only; then 503, and
+ *                                503 at once for all who come until it is back
+ *   lost during COMMIT           the store is asked whether it happened, for half a minute if need
+ *                                be: answered if so, else again; who comes meanwhile gets 503
  */
 #include "engine/batch.h"
 
@@ -18,6 +20,8 @@
 enum {
     TRIES = 6,
     BACKOFF_FIRST_MS = 2,
+    ASK_EVERY_MS = 250,
+    ASK_MOST_MS = 30000,
     REPLAY_KEPT_MS = 24 * 60 * 60 * 1000,
 };
 
@@ -140,19 +144,27 @@ static void publish_users(struct directory *directory, const struct working_set 
 }
 
 /* Every event of the batch: what a refused command looked at is as true as what was changed. */
-static void publish_events(struct snapshots *snapshots, const struct working_set *set)
+static void publish_events(struct snapshots *snapshots, const struct working_set *set,
+                           struct mark mark)
 {
     const struct event_entry *entry;
     for (size_t i = 0; (entry = map_each(&set->events, &i));) {
         if (!entry->found) continue;
         if (entry->gone)
-            snapshots_remove(snapshots, entry->id);
+            snapshots_remove(snapshots, entry->id, mark);
         else
-            snapshots_publish(snapshots, working_set_event_copy(set, entry));
+            snapshots_publish(snapshots, working_set_event_copy(set, entry), mark);
     }
     for (size_t i = 0; i < set->changes.count; i++)
         if (set->changes.items[i].kind == CHANGE_EVENT_INSERT)
-            snapshots_publish(snapshots, set->changes.items[i].event);
+            snapshots_publish(snapshots, set->changes.items[i].event, mark);
+}
+
+static void publish(const struct batcher *batcher, const struct working_set *set, struct mark mark)
+{
+    if (batcher->directory) publish_users(batcher->directory, set);
+    if (batcher->snapshots) publish_events(batcher->snapshots, set, mark);
+    if (batcher->homes) homes_note(batcher->homes, set);
 }
 
 static void add(_Atomic uint64_t *counter, uint64_t value)
@@ -185,25 +197,48 @@ static void answer(struct batcher *batcher, struct task **tasks, size_t count,
     }
 }
 
+void task_refuse(struct task *task, enum outcome outcome)
+{
+    task->result = (struct result){.outcome = outcome};
+    task->composed = false;
+    task->replayed = NULL;
+    task->done(task);
+}
+
 static void answer_fault(struct batcher *batcher, struct task **tasks, size_t count,
-                         enum outcome outcome, enum store_status status)
+                         enum store_status status)
 {
     add(&batcher->counts->faults, 1);
-    log_error("a batch failed", LOG_STR("status", str_of(store_status_text(status))),
-              LOG_STR("error", str_of(store_error(batcher->store))), LOG_NUM("commands", count));
-    for (size_t i = 0; i < count; i++) {
-        tasks[i]->result = (struct result){.outcome = outcome};
-        tasks[i]->composed = false;
-        tasks[i]->replayed = NULL;
-        tasks[i]->done(tasks[i]);
-    }
+    /* While it is gone, that was said once. */
+    if (status != STORE_DOWN || !batcher->is_down)
+        log_error("a batch failed", LOG_STR("status", str_of(store_status_text(status))),
+                  LOG_STR("error", str_of(store_error(batcher->store))),
+                  LOG_NUM("commands", count));
+    for (size_t i = 0; i < count; i++)
+        task_refuse(tasks[i], status == STORE_REFUSED ? INTERNAL : UNAVAILABLE);
 }
 
 /* ---- one turn ---- */
 
+/* After a COMMIT of which nobody knows how it ended. BUSY: it did not happen. UNKNOWN: even now
+ * nobody knows; who sent an Idempotency-Key can find out by sending his request again. */
+static enum store_status batch_resolve(struct batcher *batcher)
+{
+    int64_t until = clock_monotonic_us() + INT64_C(1000) * ASK_MOST_MS;
+    for (int asked = 0; asked < ASK_MOST_MS / ASK_EVERY_MS; asked++) {
+        bool committed = false;
+        enum store_status status = store_was_committed(batcher->store, &committed);
+        if (status == STORE_OK) return committed ? STORE_OK : STORE_BUSY;
+        if (batcher->turn_away && !batcher->turn_away(batcher->turn_away_data)) break;
+        if (clock_monotonic_us() > until) break;
+        batcher->pause(ASK_EVERY_MS, batcher->clock_data);
+    }
+    return STORE_UNKNOWN;
+}
+
 /* Load, decide, write. On STORE_OK everything is on disk. */
 static enum store_status batch_try(struct batcher *batcher, struct working_set *set,
-                                   struct task **tasks, size_t count)
+                                   struct task **tasks, size_t count, struct mark *ret_mark)
 {
     arena_reset(&batcher->arena);
     working_set_init(set, &batcher->arena, batch_now(batcher));
@@ -211,6 +246,8 @@ static enum store_status batch_try(struct batcher *batcher, struct working_set *
 
     enum store_status status = batch_load(batcher, set, tasks, count);
     if (status != STORE_OK) return status; /* the transaction is over */
+    /* Under the locks, so that marks are in the order of commits. */
+    if (batcher->snapshots) *ret_mark = snapshots_mark(batcher->snapshots);
     for (size_t i = 0; i < count; i++)
         decide_task(batcher, set, tasks[i]);
     if (set->changes.count == 0) {
@@ -220,11 +257,31 @@ static enum store_status batch_try(struct batcher *batcher, struct working_set *
     int64_t before = clock_monotonic_us();
     status = store_commit(batcher->store, set);
     histogram_add(&batcher->counts->commit_us, (uint64_t)(clock_monotonic_us() - before) / 16);
-    if (status != STORE_UNKNOWN) return status;
+    return status == STORE_UNKNOWN ? batch_resolve(batcher) : status;
+}
 
-    bool committed = false;
-    status = store_was_committed(batcher->store, &committed);
-    return status == STORE_OK && !committed ? STORE_BUSY : status;
+/* Who met somebody must not meet him again at the same moment. */
+static void back_off(struct batcher *batcher, unsigned tried)
+{
+    unsigned least = (unsigned)BACKOFF_FIRST_MS << tried;
+    batcher->pause(least + (unsigned)clock_monotonic_us() % least, batcher->clock_data);
+}
+
+/* Again while that may help. */
+static enum store_status batch_insist(struct batcher *batcher, struct working_set *set,
+                                      struct task **tasks, size_t count, struct mark *ret_mark)
+{
+    enum store_status status = batch_try(batcher, set, tasks, count, ret_mark);
+    if (status == STORE_DOWN && !batcher->is_down) {
+        add(&batcher->counts->retries, 1);
+        status = batch_try(batcher, set, tasks, count, ret_mark);
+    }
+    for (unsigned tried = 1; status == STORE_BUSY && tried < TRIES; tried++) {
+        add(&batcher->counts->retries, 1);
+        back_off(batcher, tried);
+        status = batch_try(batcher, set, tasks, count, ret_mark);
+    }
+    return status;
 }
 
 void batch_run(struct batcher *batcher, struct task **tasks, size_t count, struct list *ret_again)
@@ -232,19 +289,12 @@ void batch_run(struct batcher *batcher, struct task **tasks, size_t count, struc
     assert(count > 0 && count <= BATCH_MAX);
     assert(count == 1 || !command_is_alone(&tasks[0]->command));
     struct working_set set;
-    enum store_status status = STORE_BUSY;
-    for (unsigned tried = 0; status == STORE_BUSY && tried < TRIES; tried++) {
-        if (tried) {
-            add(&batcher->counts->retries, 1);
-            batcher->pause((unsigned)BACKOFF_FIRST_MS << tried, batcher->clock_data);
-        }
-        status = batch_try(batcher, &set, tasks, count);
-    }
+    struct mark mark = {0};
+    enum store_status status = batch_insist(batcher, &set, tasks, count, &mark);
 
     if (status == STORE_OK) {
         histogram_add(&batcher->counts->size, count);
-        if (batcher->directory) publish_users(batcher->directory, &set);
-        if (batcher->snapshots) publish_events(batcher->snapshots, &set);
+        publish(batcher, &set, mark);
         /* Rule 4: only here, after the commit. */
         answer(batcher, tasks, count, ret_again);
     } else if (status == STORE_REFUSED && count > 1) {
@@ -252,7 +302,8 @@ void batch_run(struct batcher *batcher, struct task **tasks, size_t count, struc
         for (size_t i = 0; i < count; i++)
             batch_run(batcher, &tasks[i], 1, ret_again);
     } else {
-        answer_fault(batcher, tasks, count, status == STORE_REFUSED ? INTERNAL : UNAVAILABLE,
-                     status);
+        answer_fault(batcher, tasks, count, status);
     }
+    if (status == STORE_OK && batcher->is_down) log_info("the store is back");
+    batcher->is_down = status == STORE_DOWN || status == STORE_UNKNOWN;
 }

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "core/decide.h"
 #include "engine/directory.h"
+#include "engine/homes.h"
 #include "engine/snapshot.h"
 #include "store/store.h"
 
@@ -53,14 +54,21 @@ struct batcher {
     struct store *store;
     struct directory *directory; /* may be NULL in tests */
     struct snapshots *snapshots; /* may be NULL in tests */
+    struct homes *homes;         /* NULL: one lane */
     int64_t keep_cancelled_ms;
     int64_t (*now)(void *data);             /* milliseconds, wall clock */
     void (*pause)(unsigned ms, void *data); /* before a batch is tried again */
     void *clock_data;
+    /* Called again and again while it is not known how the last batch ended, as the store cannot be
+     * reached: tells who comes meanwhile to come back later. False: the lane is to end, and the
+     * batch given up. May be NULL. */
+    bool (*turn_away)(void *data);
+    void *turn_away_data;
     struct batch_counts *counts;
 
     struct arena arena;
     int64_t last_now;
+    bool is_down; /* the store could not be reached the last time */
 };
 
 void batcher_free(struct batcher *batcher); /* what it allocated; the store is its owner's */
@@ -69,5 +77,8 @@ void batcher_free(struct batcher *batcher); /* what it allocated; the store is i
  * them is done afterwards, except those that belong into the next batch (struct result, 'again'):
  * these are put into *ret_again. */
 void batch_run(struct batcher *batcher, struct task **tasks, size_t count, struct list *ret_again);
+
+/* Answers a task that no batch has decided. */
+void task_refuse(struct task *task, enum outcome outcome);
 
 #endif

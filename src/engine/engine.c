@@ -3,12 +3,21 @@
 
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/follower.h"
 #include "engine/lane.h"
 #include "engine/retention.h"
 
-enum { SNAPSHOTS_MOST = 65536 };
+enum {
+    SNAPSHOTS_MOST = 65536,
+    /* Of a shared store; with the time that it takes to read, no second goes by. */
+    SNAPSHOT_KEPT_US = 750000,
+    FOLLOW_EVERY_MS = 500,
+    LANES_SHARED = 2,
+    READERS_SHARED_LEAST = 4, /* they wait for the network more than for a processor */
+};
 
 static int64_t wall_clock(void *data)
 {
@@ -22,19 +31,69 @@ static void sleep_a_little(unsigned ms, void *data)
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
 }
 
-/* NULL and the error when one of them cannot be opened. */
-static struct store **open_readers(const struct engine_settings *settings, struct arena *arena,
-                                   const char **ret_error)
+/* What engine_start() opens before there is an engine; all of it is closed when one fails. */
+struct stores {
+    struct store **writers, **readers, *follower;
+    size_t writer_count, reader_count;
+};
+
+static void stores_close(struct stores *stores)
 {
-    struct store **readers = ARENA_ARRAY(arena, struct store *, settings->readers);
-    for (size_t i = 0; i < settings->readers; i++) {
-        readers[i] = store_open(settings->database_url, STORE_READ, false, arena, ret_error);
-        if (readers[i]) continue;
-        while (i > 0)
-            store_close(readers[--i]);
-        return NULL;
+    for (size_t i = 0; i < stores->reader_count; i++)
+        store_close(stores->readers[i]);
+    store_close(stores->follower);
+    for (size_t i = stores->writer_count; i > 0; i--)
+        store_close(stores->writers[i - 1]);
+}
+
+static size_t processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 2 ? (size_t)count : 2;
+}
+
+/* How many lanes and readers; false with an error. */
+static bool count_threads(const struct engine_settings *settings, bool is_shared, size_t *ret_lanes,
+                          size_t *ret_readers, struct arena *arena, const char **ret_error)
+{
+    size_t readers = processors();
+    if (is_shared && readers < READERS_SHARED_LEAST) readers = READERS_SHARED_LEAST;
+    *ret_lanes = settings->lanes ? settings->lanes : is_shared ? LANES_SHARED : 1;
+    *ret_readers = settings->readers ? settings->readers : readers;
+    /* More must not seem to do something. */
+    if (!is_shared && *ret_lanes > 1)
+        *ret_error =
+            arena_printf(arena, "LANES is %zu: this store has one lane; 0 or 1 will do", *ret_lanes)
+                .data;
+    return is_shared || *ret_lanes == 1;
+}
+
+/* False with an error; what is open by then stands in *stores. */
+static bool stores_open(const struct engine_settings *settings, struct stores *stores,
+                        struct arena *arena, const char **ret_error)
+{
+    const char *url = settings->database_url;
+    struct store *first = store_open(url, STORE_WRITE, true, arena, ret_error);
+    if (!first) return false;
+    size_t lanes, readers;
+    bool is_shared = store_is_shared(first);
+    bool good = count_threads(settings, is_shared, &lanes, &readers, arena, ret_error);
+    stores->writers = ARENA_ARRAY(arena, struct store *, lanes);
+    stores->readers = ARENA_ARRAY(arena, struct store *, readers);
+    stores->writers[stores->writer_count++] = first;
+    while (good && stores->writer_count < lanes) {
+        struct store *writer = store_open(url, STORE_WRITE, false, arena, ret_error);
+        if (!writer) return false;
+        stores->writers[stores->writer_count++] = writer;
     }
-    return readers;
+    while (good && stores->reader_count < readers) {
+        struct store *reader = store_open(url, STORE_READ, false, arena, ret_error);
+        if (!reader) return false;
+        stores->readers[stores->reader_count++] = reader;
+    }
+    if (good && is_shared)
+        good = (stores->follower = store_open(url, STORE_READ, false, arena, ret_error)) != NULL;
+    return good;
 }
 
 static const char *prepare(struct engine *engine, struct store *writer,
@@ -45,47 +104,63 @@ static const char *prepare(struct engine *engine, struct store *writer,
     if (error) return error;
     struct directory_rows rows = {0};
     if (store_load_directory(writer, arena, &rows) != STORE_OK) return store_error(writer);
+    /* Users that register with another process are known by their tokens only. */
+    if (store_is_shared(writer)) rows.last_user_id = UINT64_MAX;
     engine->directory = directory_new(&rows);
     return NULL;
+}
+
+static void start_lanes(struct engine *engine, const struct engine_settings *settings,
+                        const struct stores *stores)
+{
+    engine->homes = homes_new(stores->writer_count);
+    engine->lanes = calloc(stores->writer_count, sizeof(*engine->lanes));
+    if (!engine->lanes) abort();
+    engine->lane_count = stores->writer_count;
+    for (size_t i = 0; i < engine->lane_count; i++) {
+        struct batcher batcher = {
+            .store = stores->writers[i],
+            .directory = engine->directory,
+            .snapshots = engine->snapshots,
+            .homes = engine->homes,
+            .keep_cancelled_ms = settings->keep_cancelled_ms,
+            .now = wall_clock,
+            .pause = sleep_a_little,
+            .counts = &engine->lanes[i].counts,
+        };
+        engine->lanes[i].lane = lane_start(&batcher, settings->queue_depth);
+    }
 }
 
 struct engine *engine_start(const struct engine_settings *settings,
                             const char *(*settings_made)(struct store *, void *), void *data,
                             struct arena *arena, const char **ret_error)
 {
-    struct store *writer = store_open(settings->database_url, STORE_WRITE, true, arena, ret_error);
-    if (!writer) return NULL;
+    struct stores stores = {0};
     struct engine *engine = calloc(1, sizeof(*engine));
     if (!engine) abort();
-    struct store **readers = NULL;
-    const char *error = prepare(engine, writer, settings_made, data, arena);
-    if (error || !(readers = open_readers(settings, arena, &error))) {
-        *ret_error = error;
-        directory_free(engine->directory);
-        store_close(writer);
+    const char *error = NULL;
+    if (!stores_open(settings, &stores, arena, &error) ||
+        (error = prepare(engine, stores.writers[0], settings_made, data, arena))) {
+        *ret_error = arena_cstr(arena, str_of(error)); /* it may be the store's */
+        stores_close(&stores);
         free(engine);
         return NULL;
     }
-    engine->snapshots = snapshots_new(SNAPSHOTS_MOST);
-    struct batcher batcher = {
-        .store = writer,
-        .directory = engine->directory,
-        .snapshots = engine->snapshots,
-        .keep_cancelled_ms = settings->keep_cancelled_ms,
-        .now = wall_clock,
-        .pause = sleep_a_little,
-        .counts = &engine->counts,
-    };
-    engine->lane = lane_start(&batcher, settings->queue_depth);
-    engine->readers = pool_start("reader", settings->readers, readers, settings->queue_depth);
+    engine->snapshots = snapshots_new(SNAPSHOTS_MOST, stores.follower ? SNAPSHOT_KEPT_US : 0);
+    start_lanes(engine, settings, &stores);
+    engine->readers =
+        pool_start("reader", stores.reader_count, stores.readers, settings->queue_depth);
     engine->hashers = pool_start("hasher", settings->hashers, NULL, settings->queue_depth);
-    engine->retention = retention_start(engine->lane);
+    engine->retention = retention_start(engine->lanes[0].lane);
+    if (stores.follower)
+        engine->follower = follower_start(stores.follower, engine->directory, FOLLOW_EVERY_MS);
     return engine;
 }
 
 bool engine_decide(struct engine *engine, struct task *task)
 {
-    return lane_put(engine->lane, task);
+    return lane_put(engine->lanes[homes_find(engine->homes, &task->command)].lane, task);
 }
 
 bool engine_read(struct engine *engine, struct job *job)
@@ -101,10 +176,14 @@ bool engine_hash(struct engine *engine, struct job *job)
 void engine_stop(struct engine *engine, bool forget)
 {
     if (!engine) return;
+    follower_stop(engine->follower);
     retention_stop(engine->retention);
-    pool_stop(engine->readers, forget); /* before the lane, to which jobs may hand on */
+    pool_stop(engine->readers, forget); /* before the lanes, to which jobs may hand on */
     pool_stop(engine->hashers, forget);
-    lane_stop(engine->lane);
+    for (size_t i = 0; i < engine->lane_count; i++)
+        lane_stop(engine->lanes[i].lane);
+    free(engine->lanes);
+    homes_free(engine->homes);
     snapshots_free(engine->snapshots);
     directory_free(engine->directory);
     free(engine);

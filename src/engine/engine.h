@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine.h -- the threads behind the HTTP loops, put together: lane, readers, hashers, and what
- * they keep in memory. */
+/* engine.h -- the threads behind the HTTP loops, put together: lanes, readers, hashers, and what
+ * they keep in memory. A store that other processes write to as well may have several lanes, and a
+ * follower, and what is in memory is looked at anew within a second. */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
@@ -11,16 +12,24 @@
 
 struct engine_settings {
     const char *database_url;
-    size_t readers, hashers, queue_depth;
+    size_t lanes, readers; /* 0: by the store and the processors */
+    size_t hashers, queue_depth;
     int64_t keep_cancelled_ms;
 };
 
-struct engine {
+struct engine_lane {
     struct lane *lane;
+    struct batch_counts counts;
+};
+
+struct engine {
+    struct engine_lane *lanes;
+    size_t lane_count;
+    struct homes *homes;
+    struct follower *follower; /* NULL where nobody else writes */
     struct pool *readers, *hashers;
     struct directory *directory;
     struct snapshots *snapshots;
-    struct batch_counts counts;
     struct retention *retention;
 };
 

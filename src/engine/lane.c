@@ -8,6 +8,7 @@
 struct lane {
     pthread_t thread;
     struct queue queue;
+    struct list pending; /* taken from the queue, and in no batch yet */
     struct batcher batcher;
 };
 
@@ -26,21 +27,31 @@ static size_t lane_gather(struct list *pending, struct task *tasks[BATCH_MAX])
     return count;
 }
 
+/* For struct batcher. */
+static bool lane_turn_away(void *data)
+{
+    struct lane *lane = data;
+    bool is_open = queue_take(&lane->queue, &lane->pending, SIZE_MAX, 0);
+    for (struct link *link; (link = list_pop(&lane->pending));)
+        task_refuse(LINK_OWNER(link, struct task, link), UNAVAILABLE);
+    return is_open;
+}
+
 static void *lane_run(void *data)
 {
     struct lane *lane = data;
     struct task *tasks[BATCH_MAX];
-    struct list pending = {0};
+    struct list *pending = &lane->pending;
     for (;;) {
         /* Who has to be decided again comes first, and then nobody waits for more. */
-        if (!pending.head && !queue_take(&lane->queue, &pending, BATCH_MAX, -1)) break;
-        if (!pending.head) continue;
+        if (!pending->head && !queue_take(&lane->queue, pending, BATCH_MAX, -1)) break;
+        if (!pending->head) continue;
         struct list again = {0};
-        size_t count = lane_gather(&pending, tasks);
+        size_t count = lane_gather(pending, tasks);
         batch_run(&lane->batcher, tasks, count, &again);
-        while (pending.head)
-            list_push(&again, list_pop(&pending));
-        pending = again;
+        while (pending->head)
+            list_push(&again, list_pop(pending));
+        *pending = again;
         store_tidy(lane->batcher.store);
     }
     return NULL;
@@ -51,6 +62,8 @@ struct lane *lane_start(const struct batcher *batcher, size_t depth)
     struct lane *lane = calloc(1, sizeof(*lane));
     if (!lane) abort();
     lane->batcher = *batcher;
+    lane->batcher.turn_away = lane_turn_away;
+    lane->batcher.turn_away_data = lane;
     queue_init(&lane->queue, depth);
     if (pthread_create(&lane->thread, NULL, lane_run, lane) != 0) abort();
     pthread_setname_np(lane->thread, "lane");

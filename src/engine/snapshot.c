@@ -6,21 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 /* A chained hash table with one lock: what is done under it is a few pointer moves. */
 struct node {
     struct node *next;
     uint64_t event_id;
-    uint64_t mark;             /* of the moment when it was published */
-    struct snapshot *snapshot; /* NULL: the event was deleted */
+    bool is_known;             /* false while it is being read for the first time */
+    struct snapshot *snapshot; /* NULL where it is known: the event was deleted */
+    int64_t at_us;             /* when it was looked up, or committed */
+    uint64_t order;            /* the mark of the last publication, and ... */
+    uint64_t published;        /* ... the moment when it came */
+    bool is_read;              /* somebody is reading it, and ... */
+    struct list waiters;       /* ... these wait for him */
 };
 
 struct snapshots {
     pthread_mutex_t mutex;
     struct node **buckets;
     size_t mask, count, capacity;
-    size_t hand;           /* where making room goes on */
-    uint64_t mark;         /* counts publications */
-    uint64_t evicted_mark; /* the latest publication that had to make room */
+    size_t hand;            /* where making room goes on */
+    uint64_t moment;        /* counts marks and publications */
+    uint64_t evicted_order; /* the latest publication that had to make room */
+    int64_t kept_us;
 };
 
 static void copy_str(struct str *s, char **at)
@@ -56,7 +64,7 @@ static struct snapshot *snapshot_new(const struct event *event)
     return snapshot;
 }
 
-static struct snapshot *snapshot_hold(struct snapshot *snapshot)
+struct snapshot *snapshot_hold(struct snapshot *snapshot)
 {
     if (snapshot) atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
     return snapshot;
@@ -83,7 +91,7 @@ struct page *snapshot_page(struct snapshot *snapshot, unsigned slot, struct page
     return page;
 }
 
-struct snapshots *snapshots_new(size_t capacity)
+struct snapshots *snapshots_new(size_t capacity, int64_t kept_us)
 {
     struct snapshots *snapshots = calloc(1, sizeof(*snapshots));
     size_t buckets = 1024;
@@ -93,11 +101,13 @@ struct snapshots *snapshots_new(size_t capacity)
     pthread_mutex_init(&snapshots->mutex, NULL);
     snapshots->mask = buckets - 1;
     snapshots->capacity = capacity;
+    snapshots->kept_us = kept_us;
     return snapshots;
 }
 
 static void node_free(struct node *node)
 {
+    assert(!node->waiters.head);
     snapshot_release(node->snapshot);
     free(node);
 }
@@ -124,87 +134,154 @@ static struct node **find(struct snapshots *snapshots, uint64_t event_id)
     return link;
 }
 
-struct snapshot *snapshots_get(struct snapshots *snapshots, uint64_t event_id)
+/* One that nobody reads just now, from the next place round the table on; NULL: there is none. */
+static struct node **find_idle(struct snapshots *snapshots)
 {
-    pthread_mutex_lock(&snapshots->mutex);
-    const struct node *node = *find(snapshots, event_id);
-    struct snapshot *snapshot = node ? snapshot_hold(node->snapshot) : NULL;
-    pthread_mutex_unlock(&snapshots->mutex);
-    return snapshot;
+    for (size_t i = 0; i <= snapshots->mask; i++) {
+        struct node **link = &snapshots->buckets[snapshots->hand++ & snapshots->mask];
+        while (*link && (*link)->is_read)
+            link = &(*link)->next;
+        if (*link) return link;
+    }
+    return NULL;
 }
 
-/* Forgets one event, the next one round the table: which does not matter much, as an event that is
- * asked for comes back with its next reader. */
-static void make_room(struct snapshots *snapshots)
+static void forget(struct snapshots *snapshots, struct node **link)
 {
-    struct node **link;
-    while (!*(link = &snapshots->buckets[snapshots->hand & snapshots->mask]))
-        snapshots->hand++;
     struct node *node = *link;
     *link = node->next;
-    if (node->mark > snapshots->evicted_mark) snapshots->evicted_mark = node->mark;
     snapshots->count--;
-    snapshots->hand++;
     node_free(node);
 }
 
-/* Puts 'snapshot' (which may be NULL) in the place of what was there; mutex held. */
-static void put(struct snapshots *snapshots, uint64_t event_id, struct snapshot *snapshot,
-                uint64_t mark)
+/* Forgets one event: which does not matter much, as an event that is asked for comes back with its
+ * next reader. Those that are being read stay, and are no more than there are requests. */
+static void make_room(struct snapshots *snapshots)
 {
-    struct node **link = find(snapshots, event_id);
-    if (!*link) {
-        if (snapshots->count == snapshots->capacity) {
-            make_room(snapshots);
-            link = find(snapshots, event_id);
-        }
-        struct node *node = calloc(1, sizeof(*node));
-        if (!node) abort();
-        node->event_id = event_id;
-        *link = node;
-        snapshots->count++;
-    }
-    snapshot_release((*link)->snapshot);
-    (*link)->snapshot = snapshot;
-    (*link)->mark = mark;
+    struct node **link = find_idle(snapshots);
+    if (!link) return;
+    if ((*link)->order > snapshots->evicted_order) snapshots->evicted_order = (*link)->order;
+    forget(snapshots, link);
 }
 
-void snapshots_publish(struct snapshots *snapshots, const struct event *event)
+static struct node *node_make(struct snapshots *snapshots, uint64_t event_id)
 {
-    struct snapshot *snapshot = snapshot_new(event);
-    pthread_mutex_lock(&snapshots->mutex);
-    put(snapshots, event->id, snapshot, ++snapshots->mark);
-    pthread_mutex_unlock(&snapshots->mutex);
+    if (snapshots->count >= snapshots->capacity) make_room(snapshots);
+    struct node *node = calloc(1, sizeof(*node));
+    if (!node) abort();
+    node->event_id = event_id;
+    *find(snapshots, event_id) = node;
+    snapshots->count++;
+    return node;
 }
 
-void snapshots_remove(struct snapshots *snapshots, uint64_t event_id)
+/* 'snapshot' may be NULL. */
+static void node_show(struct node *node, struct snapshot *snapshot, int64_t at_us)
 {
-    pthread_mutex_lock(&snapshots->mutex);
-    put(snapshots, event_id, NULL, ++snapshots->mark);
-    pthread_mutex_unlock(&snapshots->mutex);
+    snapshot_release(node->snapshot);
+    node->snapshot = snapshot;
+    node->at_us = at_us;
+    node->is_known = true;
 }
 
-uint64_t snapshots_mark(struct snapshots *snapshots)
+struct mark snapshots_mark(struct snapshots *snapshots)
 {
     pthread_mutex_lock(&snapshots->mutex);
-    uint64_t mark = snapshots->mark;
+    struct mark mark = {++snapshots->moment, clock_monotonic_us()};
     pthread_mutex_unlock(&snapshots->mutex);
     return mark;
 }
 
-struct snapshot *snapshots_offer(struct snapshots *snapshots, const struct event *event,
-                                 uint64_t mark)
+/* Puts 'snapshot' (which may be NULL) in the place of what was there, unless that was committed
+ * later. */
+static void publish(struct snapshots *snapshots, uint64_t event_id, struct snapshot *snapshot,
+                    struct mark mark)
 {
-    struct snapshot *offered = snapshot_new(event);
     pthread_mutex_lock(&snapshots->mutex);
-    const struct node *node = *find(snapshots, event->id);
-    struct snapshot *shown = offered;
-    if (node) {
-        shown = snapshot_hold(node->snapshot);
-        snapshot_release(offered);
-    } else if (mark >= snapshots->evicted_mark) {
-        put(snapshots, event->id, snapshot_hold(offered), mark);
+    struct node *node = *find(snapshots, event_id);
+    if (node ? node->order > mark.number : snapshots->evicted_order > mark.number) {
+        snapshot_release(snapshot);
+    } else {
+        if (!node) node = node_make(snapshots, event_id);
+        node_show(node, snapshot, mark.at_us);
+        node->order = mark.number;
+        node->published = ++snapshots->moment;
     }
     pthread_mutex_unlock(&snapshots->mutex);
+}
+
+void snapshots_publish(struct snapshots *snapshots, const struct event *event, struct mark mark)
+{
+    publish(snapshots, event->id, snapshot_new(event), mark);
+}
+
+void snapshots_remove(struct snapshots *snapshots, uint64_t event_id, struct mark mark)
+{
+    publish(snapshots, event_id, NULL, mark);
+}
+
+/* What was deleted stays so: ids are never used twice. */
+static bool is_fresh(const struct snapshots *snapshots, const struct node *node)
+{
+    if (!node->is_known) return false;
+    return !snapshots->kept_us || !node->snapshot ||
+           clock_monotonic_us() - node->at_us < snapshots->kept_us;
+}
+
+enum look snapshots_look(struct snapshots *snapshots, uint64_t event_id, struct link *waiter,
+                         struct snapshot **ret_snapshot)
+{
+    enum look look = LOOK_READ;
+    pthread_mutex_lock(&snapshots->mutex);
+    struct node *node = *find(snapshots, event_id);
+    if (!node) node = node_make(snapshots, event_id);
+    if (is_fresh(snapshots, node)) {
+        *ret_snapshot = snapshot_hold(node->snapshot);
+        look = LOOK_SHOWN;
+    } else if (node->is_read) {
+        list_push(&node->waiters, waiter);
+        look = LOOK_WAIT;
+    } else {
+        node->is_read = true;
+    }
+    pthread_mutex_unlock(&snapshots->mutex);
+    return look;
+}
+
+/* The end of a reading. A node of which nothing is known is not kept, or who asks for events that
+ * there are not would drive out those that there are. */
+static struct snapshot *end_reading(struct snapshots *snapshots, struct node **link,
+                                    struct list *ret_waiters)
+{
+    struct node *node = *link;
+    assert(node && node->is_read);
+    *ret_waiters = node->waiters;
+    node->waiters = (struct list){0};
+    node->is_read = false;
+    if (node->is_known) return snapshot_hold(node->snapshot);
+    forget(snapshots, link);
+    return NULL;
+}
+
+struct snapshot *snapshots_found(struct snapshots *snapshots, uint64_t event_id,
+                                 const struct event *event, struct mark mark,
+                                 struct list *ret_waiters)
+{
+    struct snapshot *found = event ? snapshot_new(event) : NULL;
+    pthread_mutex_lock(&snapshots->mutex);
+    struct node **link = find(snapshots, event_id);
+    if ((found || (*link)->is_known) && (*link)->published < mark.number)
+        node_show(*link, found, mark.at_us);
+    else
+        snapshot_release(found);
+    struct snapshot *shown = end_reading(snapshots, link, ret_waiters);
+    pthread_mutex_unlock(&snapshots->mutex);
     return shown;
+}
+
+void snapshots_not_read(struct snapshots *snapshots, uint64_t event_id, struct list *ret_waiters)
+{
+    pthread_mutex_lock(&snapshots->mutex);
+    snapshot_release(end_reading(snapshots, find(snapshots, event_id), ret_waiters));
+    pthread_mutex_unlock(&snapshots->mutex);
 }

@@ -28,7 +28,13 @@
 
 /* BUSY: the whole batch may be tried again. REFUSED: a constraint; one command of the batch is
  * at fault. DOWN: later, perhaps. UNKNOWN: ask store_was_committed(). After anything but
- * STORE_OK the transaction is over and nothing of it was written (UNKNOWN: perhaps all of it). */
+ * STORE_OK the transaction is over and nothing of it was written (UNKNOWN: perhaps all of it).
+ *
+ * Behind a network, no call may block for ever, as a lane or a reader stands still with it: a
+ * driver bounds connecting (2 s), waiting for a lock (then BUSY), a statement, and how long a peer
+ * may be silent (then DOWN, after COMMIT was sent UNKNOWN). A lost connection is opened again by
+ * the next call; while that fails, calls are DOWN at once, but for one attempt every now and then.
+ */
 enum store_status {
 #define X(name, text) name,
     STORE_STATUSES(X)
@@ -63,7 +69,8 @@ enum store_status store_load(struct store *store, struct working_set *set);
 enum store_status store_commit(struct store *store, struct working_set *set);
 void store_abandon(struct store *store);
 
-/* After STORE_UNKNOWN: did the last batch reach the disk? */
+/* After STORE_UNKNOWN: did the last batch reach the disk? DOWN: ask again, as often as it takes;
+ * until the next store_load(). */
 enum store_status store_was_committed(struct store *store, bool *ret_committed);
 
 /* The setting 'name', made from 'fallback' and kept when it is not there yet (atomically). */
@@ -76,7 +83,8 @@ void store_tidy(struct store *store);
 
 /* ---- readers ---- */
 
-/* Answers quickly whether the store can be read. */
+/* Answers quickly whether the store can be read, and written to where that is cheap to know (a
+ * server may be reachable and read-only). */
 enum store_status store_ping(struct store *store);
 
 enum store_status store_find_event(struct store *store, uint64_t id, struct arena *arena,

@@ -137,7 +137,7 @@ static inline int office_open(void **state, uint32_t capacity)
     office->batcher = (struct batcher){
         .store = store_faulty(writer, &office->plan),
         .directory = directory_new(&rows),
-        .snapshots = snapshots_new(16),
+        .snapshots = snapshots_new(16, 0),
         .keep_cancelled_ms = 1000,
         .now = office_now,
         .pause = office_pause,

@@ -84,14 +84,60 @@ static void a_store_that_stays_busy_is_given_up_with_503(void **state)
     assert_int_equal(office_check(office).booked, 0);
 }
 
-static void a_store_that_is_down_is_503_at_once_and_works_again_later(void **state)
+/* Faults from the first commit on, until there are none left. */
+struct faults {
+    const enum fault *at_commit, *at_was_committed; /* each ends with FAULT_NONE */
+    unsigned loads;
+};
+
+static enum fault next_of(const enum fault **faults)
+{
+    return *faults && **faults != FAULT_NONE ? *(*faults)++ : FAULT_NONE;
+}
+
+static enum fault planned(void *data, enum fault_point point)
+{
+    struct faults *faults = data;
+    if (point == FAULT_AT_COMMIT) return next_of(&faults->at_commit);
+    if (point == FAULT_AT_WAS_COMMITTED) return next_of(&faults->at_was_committed);
+    faults->loads += point == FAULT_AT_LOAD;
+    return FAULT_NONE;
+}
+
+static void a_connection_that_was_cut_is_tried_once_more(void **state)
 {
     struct office *office = *state;
     struct wish wishes[2];
     book_for(office, wishes, 2);
     run_with_fault(office, wishes, 2, FAULT_DOWN, 1);
-    assert_int_equal(wishes[0].outcome, UNAVAILABLE);
+    assert_int_equal(wishes[0].outcome, OUTCOME_CREATED);
     assert_int_equal(office->pauses, 0);
+    assert_int_equal(office_check(office).booked, 2);
+}
+
+static enum fault always_down(void *data, enum fault_point point)
+{
+    unsigned *asked = data;
+    *asked += point == FAULT_AT_LOAD;
+    return point == FAULT_AT_LOAD ? FAULT_DOWN : FAULT_NONE;
+}
+
+static void a_store_that_is_down_is_503_at_once_and_works_again_later(void **state)
+{
+    struct office *office = *state;
+    struct wish wishes[2];
+    unsigned asked = 0;
+    office->plan.next = always_down;
+    office->plan.data = &asked;
+    for (unsigned i = 0; i < 3; i++) {
+        book_for(office, wishes, 2);
+        office_run(office, wishes, 2);
+        assert_int_equal(wishes[0].outcome, UNAVAILABLE);
+        assert_int_equal(wishes[1].outcome, UNAVAILABLE);
+        assert_int_equal(asked, i + 2); /* twice the first time, once afterwards */
+    }
+    assert_int_equal(office->pauses, 0);
+    office->plan.next = NULL;
     book_for(office, wishes, 2);
     office_run(office, wishes, 2);
     assert_int_equal(wishes[0].outcome, OUTCOME_CREATED);
@@ -118,6 +164,57 @@ static void lost_during_commit_and_not_done_is_done_again(void **state)
     assert_int_equal(wishes[0].outcome, OUTCOME_CREATED);
     assert_int_equal(wishes[0].composed, 2);
     assert_int_equal(office_check(office).booked, 2);
+}
+
+static bool count_turn(void *data)
+{
+    ++*(unsigned *)data;
+    return true;
+}
+
+static void how_a_commit_ended_is_asked_until_the_store_can_be_reached(void **state)
+{
+    static const enum fault lost[] = {FAULT_UNKNOWN_DONE, FAULT_NONE};
+    static const enum fault away[] = {FAULT_DOWN, FAULT_DOWN, FAULT_DOWN, FAULT_NONE};
+    struct office *office = *state;
+    struct wish wishes[2];
+    struct faults faults = {.at_commit = lost, .at_was_committed = away};
+    unsigned turns = 0;
+    office->batcher.turn_away = count_turn;
+    office->batcher.turn_away_data = &turns;
+    office->plan.next = planned;
+    office->plan.data = &faults;
+    book_for(office, wishes, 2);
+    office_run(office, wishes, 2);
+    assert_int_equal(wishes[0].outcome, OUTCOME_CREATED);
+    assert_int_equal(wishes[0].composed, 1);
+    assert_int_equal(office->pauses, 3);
+    assert_int_equal(turns, 3);
+    assert_int_equal(office_check(office).booked, 2);
+}
+
+static enum fault lost_for_good(void *data, enum fault_point point)
+{
+    (void)data;
+    if (point == FAULT_AT_COMMIT) return FAULT_UNKNOWN_DONE;
+    return point == FAULT_AT_WAS_COMMITTED ? FAULT_DOWN : FAULT_NONE;
+}
+
+static void a_commit_of_which_nothing_is_ever_heard_is_503_and_its_key_tells_later(void **state)
+{
+    struct office *office = *state;
+    struct wish wish;
+    wish_book(&wish, office, 7);
+    wish_key(&wish, "key", "request");
+    office->plan.next = lost_for_good;
+    office_run(office, &wish, 1);
+    assert_int_equal(wish.outcome, UNAVAILABLE);
+    office->plan.next = NULL;
+    wish_book(&wish, office, 7);
+    wish_key(&wish, "key", "request");
+    office_run(office, &wish, 1);
+    assert_true(wish.replayed);
+    assert_int_equal(office_check(office).booked, 1);
 }
 
 /* ---- Idempotency-Key ---- */
@@ -169,7 +266,9 @@ static void a_refusal_is_stored_with_its_key_and_a_fault_is_not(void **state)
     struct wish wish;
     wish_book(&wish, office, 7);
     wish_key(&wish, "faulty", "request");
-    run_with_fault(office, &wish, 1, FAULT_DOWN, 1);
+    office->plan.next = always_busy;
+    office_run(office, &wish, 1);
+    office->plan.next = NULL;
     assert_int_equal(wish.outcome, UNAVAILABLE);
     wish_book(&wish, office, 7);
     wish_key(&wish, "faulty", "request");
@@ -215,8 +314,11 @@ static void the_snapshot_is_that_of_the_last_commit(void **state)
     struct wish wishes[2];
     book_for(office, wishes, 2);
     office_run(office, wishes, 2);
-    struct snapshot *snapshot = snapshots_get(office->batcher.snapshots, office->event_id);
-    assert_non_null(snapshot);
+    struct snapshot *snapshot = NULL;
+    struct link waiter;
+    assert_int_equal(
+        snapshots_look(office->batcher.snapshots, office->event_id, &waiter, &snapshot),
+        LOOK_SHOWN);
     assert_int_equal(snapshot->event.types[0].booked, 2);
     assert_true(str_equal(snapshot->event.types[0].name, STR("seat")));
     snapshot_release(snapshot);
@@ -230,9 +332,12 @@ int main(void)
         TEST(only_the_culprit_of_a_poisoned_batch_fails),
         TEST(a_busy_store_is_asked_again),
         TEST(a_store_that_stays_busy_is_given_up_with_503),
+        TEST(a_connection_that_was_cut_is_tried_once_more),
         TEST(a_store_that_is_down_is_503_at_once_and_works_again_later),
         TEST(lost_during_commit_but_done_is_answered_once),
         TEST(lost_during_commit_and_not_done_is_done_again),
+        TEST(how_a_commit_ended_is_asked_until_the_store_can_be_reached),
+        TEST(a_commit_of_which_nothing_is_ever_heard_is_503_and_its_key_tells_later),
         TEST(the_same_key_in_one_batch_books_once),
         TEST(the_same_key_later_is_answered_from_the_store),
         TEST(a_refusal_is_stored_with_its_key_and_a_fault_is_not),

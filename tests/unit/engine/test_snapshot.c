@@ -2,6 +2,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/snapshot.h"
 
@@ -15,22 +16,60 @@ static struct event *show(uint64_t id, uint32_t booked)
     return &event;
 }
 
+static void publish(struct snapshots *snapshots, struct event *event)
+{
+    snapshots_publish(snapshots, event, snapshots_mark(snapshots));
+}
+
+enum { UNKNOWN = UINT32_MAX, DELETED = UINT32_MAX - 1 };
+
+/* What is shown of an event without reading it. */
 static uint32_t booked(struct snapshots *snapshots, uint64_t id)
 {
-    struct snapshot *snapshot = snapshots_get(snapshots, id);
-    uint32_t value = snapshot ? snapshot->event.types[0].booked : UINT32_MAX;
+    struct snapshot *snapshot = NULL;
+    struct link waiter;
+    struct list waiters;
+    enum look look = snapshots_look(snapshots, id, &waiter, &snapshot);
+    assert_int_not_equal(look, LOOK_WAIT);
+    if (look == LOOK_READ) {
+        snapshots_not_read(snapshots, id, &waiters);
+        assert_null(waiters.head);
+        return UNKNOWN;
+    }
+    uint32_t value = snapshot ? snapshot->event.types[0].booked : DELETED;
     snapshot_release(snapshot);
+    return value;
+}
+
+static void begin_reading(struct snapshots *snapshots, uint64_t id)
+{
+    struct snapshot *snapshot;
+    struct link waiter;
+    assert_int_equal(snapshots_look(snapshots, id, &waiter, &snapshot), LOOK_READ);
+}
+
+/* The number that is shown to who read, and how many waited for him. */
+static uint32_t end_reading(struct snapshots *snapshots, uint64_t id, struct event *event,
+                            struct mark mark, size_t expected_waiters)
+{
+    struct list waiters;
+    struct snapshot *shown = snapshots_found(snapshots, id, event, mark, &waiters);
+    assert_int_equal(waiters.count, expected_waiters);
+    uint32_t value = shown ? shown->event.types[0].booked : DELETED;
+    snapshot_release(shown);
     return value;
 }
 
 static void what_is_published_is_what_is_shown(void **state)
 {
     (void)state;
-    struct snapshots *snapshots = snapshots_new(8);
-    assert_null(snapshots_get(snapshots, 1));
-    snapshots_publish(snapshots, show(1, 3));
-    struct snapshot *held = snapshots_get(snapshots, 1);
-    snapshots_publish(snapshots, show(1, 4));
+    struct snapshots *snapshots = snapshots_new(8, 0);
+    struct link waiter;
+    struct snapshot *held;
+    assert_int_equal(booked(snapshots, 1), UNKNOWN);
+    publish(snapshots, show(1, 3));
+    assert_int_equal(snapshots_look(snapshots, 1, &waiter, &held), LOOK_SHOWN);
+    publish(snapshots, show(1, 4));
     assert_int_equal(held->event.types[0].booked, 3); /* never changes under who holds it */
     assert_int_equal(booked(snapshots, 1), 4);
     snapshot_release(held);
@@ -40,30 +79,55 @@ static void what_is_published_is_what_is_shown(void **state)
 static void a_late_reader_does_not_overwrite_a_commit(void **state)
 {
     (void)state;
-    struct snapshots *snapshots = snapshots_new(8);
-    uint64_t mark = snapshots_mark(snapshots);
-    snapshots_publish(snapshots, show(1, 5));
-    struct snapshot *shown = snapshots_offer(snapshots, show(1, 2), mark);
-    assert_int_equal(shown->event.types[0].booked, 5);
-    snapshot_release(shown);
+    struct snapshots *snapshots = snapshots_new(8, 0);
+    begin_reading(snapshots, 1);
+    struct mark mark = snapshots_mark(snapshots);
+    publish(snapshots, show(1, 5));
+    assert_int_equal(end_reading(snapshots, 1, show(1, 2), mark, 0), 5);
+    assert_int_equal(booked(snapshots, 1), 5);
     snapshots_free(snapshots);
 }
 
-static void nor_when_the_commit_had_to_make_room(void **state)
+static void nor_does_one_who_read_while_the_lane_committed(void **state)
 {
     (void)state;
-    struct snapshots *snapshots = snapshots_new(2);
-    uint64_t mark = snapshots_mark(snapshots);
+    struct snapshots *snapshots = snapshots_new(8, 0);
+    struct mark lane = snapshots_mark(snapshots);
+    begin_reading(snapshots, 1);
+    struct mark reader = snapshots_mark(snapshots); /* later than the lane's, and yet before */
+    assert_int_equal(end_reading(snapshots, 1, show(1, 2), reader, 0), 2);
+    snapshots_publish(snapshots, show(1, 5), lane);
+    assert_int_equal(booked(snapshots, 1), 5);
+    snapshots_free(snapshots);
+}
+
+static void of_two_lanes_the_later_commit_is_shown(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, 0);
+    struct mark first = snapshots_mark(snapshots), second = snapshots_mark(snapshots);
+    snapshots_publish(snapshots, show(1, 6), second);
+    snapshots_publish(snapshots, show(1, 5), first);
+    assert_int_equal(booked(snapshots, 1), 6);
+    snapshots_remove(snapshots, 1, first);
+    assert_int_equal(booked(snapshots, 1), 6);
+    snapshots_free(snapshots);
+}
+
+static void nor_when_the_later_one_had_to_make_room(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(2, 0);
+    struct mark late = snapshots_mark(snapshots);
     for (uint64_t id = 1; id <= 3; id++)
-        snapshots_publish(snapshots, show(id, 5));
+        publish(snapshots, show(id, 5));
     uint64_t gone = 1;
-    while (booked(snapshots, gone) != UINT32_MAX)
+    while (booked(snapshots, gone) != UNKNOWN)
         gone++;
-    snapshot_release(snapshots_offer(snapshots, show(gone, 2), mark));
-    assert_int_equal(booked(snapshots, gone), UINT32_MAX);
-    /* Who began to read afterwards may offer. */
-    mark = snapshots_mark(snapshots);
-    snapshot_release(snapshots_offer(snapshots, show(gone, 5), mark));
+    snapshots_publish(snapshots, show(gone, 2), late);
+    assert_int_equal(booked(snapshots, gone), UNKNOWN);
+    begin_reading(snapshots, gone);
+    end_reading(snapshots, gone, show(gone, 5), snapshots_mark(snapshots), 0);
     assert_int_equal(booked(snapshots, gone), 5);
     snapshots_free(snapshots);
 }
@@ -71,20 +135,116 @@ static void nor_when_the_commit_had_to_make_room(void **state)
 static void a_deleted_event_stays_deleted(void **state)
 {
     (void)state;
-    struct snapshots *snapshots = snapshots_new(8);
-    uint64_t mark = snapshots_mark(snapshots);
-    snapshots_remove(snapshots, 1);
-    assert_null(snapshots_offer(snapshots, show(1, 2), mark));
-    assert_null(snapshots_get(snapshots, 1));
+    struct snapshots *snapshots = snapshots_new(8, 1);
+    begin_reading(snapshots, 1);
+    struct mark mark = snapshots_mark(snapshots);
+    snapshots_remove(snapshots, 1, snapshots_mark(snapshots));
+    assert_int_equal(end_reading(snapshots, 1, show(1, 2), mark, 0), DELETED);
+    usleep(100);
+    assert_int_equal(booked(snapshots, 1), DELETED);
+    snapshots_free(snapshots);
+}
+
+static void one_reads_and_the_others_wait_for_him(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, 0);
+    struct snapshot *snapshot;
+    struct link waiting[3];
+    struct list waiters;
+    begin_reading(snapshots, 1);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(snapshots_look(snapshots, 1, &waiting[i], &snapshot), LOOK_WAIT);
+    assert_int_equal(end_reading(snapshots, 1, show(1, 2), snapshots_mark(snapshots), 3), 2);
+
+    begin_reading(snapshots, 2);
+    assert_int_equal(snapshots_look(snapshots, 2, &waiting[0], &snapshot), LOOK_WAIT);
+    snapshots_not_read(snapshots, 2, &waiters);
+    assert_ptr_equal(waiters.head, &waiting[0]);
+    begin_reading(snapshots, 2); /* somebody else may try */
+    snapshots_not_read(snapshots, 2, &waiters);
+    snapshots_free(snapshots);
+}
+
+static void what_is_being_read_does_not_make_room(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(2, 0);
+    struct snapshot *snapshot;
+    struct link waiter;
+    for (uint64_t id = 1; id <= 3; id++)
+        begin_reading(snapshots, id);
+    for (uint64_t id = 4; id <= 9; id++)
+        publish(snapshots, show(id, 5));
+    for (uint64_t id = 1; id <= 3; id++) {
+        assert_int_equal(snapshots_look(snapshots, id, &waiter, &snapshot), LOOK_WAIT);
+        assert_int_equal(end_reading(snapshots, id, show(id, 1), snapshots_mark(snapshots), 1), 1);
+    }
+    snapshots_free(snapshots);
+}
+
+static void an_event_that_there_is_not_is_not_remembered(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, 0);
+    begin_reading(snapshots, 1);
+    assert_int_equal(end_reading(snapshots, 1, NULL, snapshots_mark(snapshots), 0), DELETED);
+    assert_int_equal(booked(snapshots, 1), UNKNOWN);
+    snapshots_free(snapshots);
+}
+
+/* ---- a store that others write to ---- */
+
+static void what_is_old_is_read_again(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, 1);
+    publish(snapshots, show(1, 3));
+    usleep(100);
+    begin_reading(snapshots, 1);
+    assert_int_equal(end_reading(snapshots, 1, show(1, 7), snapshots_mark(snapshots), 0), 7);
+    usleep(100);
+    begin_reading(snapshots, 1); /* another process deleted it */
+    assert_int_equal(end_reading(snapshots, 1, NULL, snapshots_mark(snapshots), 0), DELETED);
+    assert_int_equal(booked(snapshots, 1), DELETED);
+    snapshots_free(snapshots);
+}
+
+static void what_is_new_is_not(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, INT64_C(3600000000));
+    publish(snapshots, show(1, 3));
+    assert_int_equal(booked(snapshots, 1), 3);
+    begin_reading(snapshots, 2);
+    end_reading(snapshots, 2, show(2, 4), snapshots_mark(snapshots), 0);
+    assert_int_equal(booked(snapshots, 2), 4);
+    snapshots_free(snapshots);
+}
+
+static void a_commit_shows_at_once_even_while_it_is_read_again(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, 100000);
+    publish(snapshots, show(1, 3));
+    while (booked(snapshots, 1) != UNKNOWN)
+        usleep(10000);
+    begin_reading(snapshots, 1);
+    struct mark mark = snapshots_mark(snapshots);
+    publish(snapshots, show(1, 8));
+    assert_int_equal(booked(snapshots, 1), 8);
+    assert_int_equal(end_reading(snapshots, 1, show(1, 7), mark, 0), 8);
     snapshots_free(snapshots);
 }
 
 static void a_page_is_rendered_once(void **state)
 {
     (void)state;
-    struct snapshots *snapshots = snapshots_new(8);
-    snapshots_publish(snapshots, show(1, 5));
-    struct snapshot *snapshot = snapshots_get(snapshots, 1);
+    struct snapshots *snapshots = snapshots_new(8, 0);
+    struct snapshot *snapshot = NULL;
+    struct link waiter;
+    publish(snapshots, show(1, 5));
+    assert_int_equal(snapshots_look(snapshots, 1, &waiter, &snapshot), LOOK_SHOWN);
     assert_null(snapshot_page(snapshot, 0, NULL));
     struct page *first = calloc(1, sizeof(*first)), *second = calloc(1, sizeof(*second));
     assert_ptr_equal(snapshot_page(snapshot, 0, first), first);
@@ -99,8 +259,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_published_is_what_is_shown),
         cmocka_unit_test(a_late_reader_does_not_overwrite_a_commit),
-        cmocka_unit_test(nor_when_the_commit_had_to_make_room),
+        cmocka_unit_test(nor_does_one_who_read_while_the_lane_committed),
+        cmocka_unit_test(of_two_lanes_the_later_commit_is_shown),
+        cmocka_unit_test(nor_when_the_later_one_had_to_make_room),
         cmocka_unit_test(a_deleted_event_stays_deleted),
+        cmocka_unit_test(one_reads_and_the_others_wait_for_him),
+        cmocka_unit_test(what_is_being_read_does_not_make_room),
+        cmocka_unit_test(an_event_that_there_is_not_is_not_remembered),
+        cmocka_unit_test(what_is_old_is_read_again),
+        cmocka_unit_test(what_is_new_is_not),
+        cmocka_unit_test(a_commit_shows_at_once_even_while_it_is_read_again),
         cmocka_unit_test(a_page_is_rendered_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
