@@ -4,7 +4,7 @@
 ARGS =
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
-.PHONY: help run build test bench asan tsan lint format clean configured
+.PHONY: help run build test crash bench soak asan tsan lint format clean configured
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -24,11 +24,22 @@ test: ## install what is missing, build, and run all tests (ARGS="base/str story
 	@$(MAKE) --no-print-directory build
 	@tools/test build/meson $(ARGS)
 
+crash: ## kill -9 under load, restart, look what is there, again and again (ARGS="--cycles 500"; ARGS=--help)
+	@tools/setup test
+	@tools/npm test
+	@$(MAKE) --no-print-directory build
+	@node tests/crash/crash.mjs $(ARGS)
+
 bench: ## measure this machine, admit beside its peers (ARGS="--quick"; ARGS=--help)
 	@tools/setup bench
 	@$(MAKE) --no-print-directory build
 	@cd bench && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci; }
 	@node bench/bench.mjs $(ARGS)
+
+soak: ## a mixed load for an hour: memory, descriptors, latency (ARGS="--minutes 5"; ARGS=--help)
+	@tools/setup test
+	@$(MAKE) --no-print-directory build
+	@node bench/soak.mjs $(ARGS)
 
 asan: ## all tests with AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@$(call sanitized,asan,address$(comma)undefined)

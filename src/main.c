@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: finds the command and hands over. */
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,8 @@ static void print_usage(FILE *out)
 
 int main(int argc, char **argv)
 {
+    /* A limit on the size of files is an error of the write that meets it, as a full disk is. */
+    signal(SIGXFSZ, SIG_IGN);
     if (sodium_init() < 0) return command_fail("the cryptography library does not start");
     const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
