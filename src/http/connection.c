@@ -19,6 +19,10 @@
  * closing a socket with unread bytes in it resets the connection. */
 #define LINGER_S 2
 
+/* How long a request that is arriving may still take once we are to stop: nothing of it has
+ * happened, and its client may ask another server. */
+#define LAST_REQUEST_S 1
+
 /* More input than any request can be. */
 static size_t input_bound(const struct http_loop *loop)
 {
@@ -289,8 +293,9 @@ void connection_end(struct connection *connection)
 
 static void check_deadline(struct connection *connection)
 {
-    struct http_server *server = connection->loop->server;
-    const uint64_t age = connection->loop->tick - connection->since;
+    struct http_loop *loop = connection->loop;
+    struct http_server *server = loop->server;
+    const uint64_t age = loop->tick - connection->since;
 
     switch (connection->state) {
     case CONNECTION_NEW:
@@ -305,6 +310,10 @@ static void check_deadline(struct connection *connection)
         if (age > server->settings.idle_timeout_s) connection_end(connection);
         return;
     case CONNECTION_ARRIVING:
+        if (loop->draining && loop->tick > loop->draining_since + LAST_REQUEST_S) {
+            connection_end(connection);
+            return;
+        }
         if (age <= server->settings.request_timeout_s) return;
         atomic_fetch_add(&server->timed_out, 1);
         protocol_error_timed_out(connection);

@@ -55,6 +55,7 @@ static void begin_draining(struct http_loop *loop)
                                  .tv_usec = left_us > 0 ? left_us % 1000000 : 0};
 
     loop->draining = true;
+    loop->draining_since = loop->tick;
     evhttp_del_accept_socket(loop->evhttp, loop->bound);
     loop->bound = NULL;
     event_add(loop->deadline_event, &left);

@@ -104,6 +104,7 @@ struct http_loop {
     int64_t date_second;
     char date[40];
     bool draining;
+    uint64_t draining_since; /* tick */
 
     pthread_mutex_t mutex;
     struct list finished;

@@ -123,8 +123,9 @@ struct http_server *http_server_start(const struct http_settings *settings, stru
 uint16_t http_server_port(const struct http_server *server);
 
 /* Stops accepting, closes idle connections, lets requests under way be answered (their
- * answers say "Connection: close") for at most 'timeout_ms', then ends the loops. Returns the
- * number of requests that were cut off. */
+ * answers say "Connection: close") for at most 'timeout_ms', then ends the loops. A request of
+ * which a part has arrived gets a second or two for the rest. Returns the number of requests that
+ * were cut off. */
 size_t http_server_stop(struct http_server *server, int timeout_ms);
 
 struct http_counts {

@@ -180,16 +180,20 @@ describe('SIGTERM', () => {
         });
     }
 
-    it('waits ten seconds at most for a client that dawdles', async () => {
+    it('does not wait for clients that dawdle over a request', async () => {
         const server = await start({store: 'memory'});
-        const half = await connect(server);
-        half.on('error', () => {});
-        half.write('GET /healthz HTTP/1.1\r\nHo');
+        const halves = await Promise.all(['G', 'GET /healthz HTTP/1.1\r\nHo', 'POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{'].map(async (text) => {
+            const socket = await connect(server);
+            socket.on('error', () => {});
+            socket.write(text);
+            return socket;
+        }));
         await sleep(100);
         const began = Date.now();
         await server.stop();
-        assert.ok(Date.now() - began < 10_000 + 2000 * slow, `${Date.now() - began} ms`);
-        half.destroy();
+        // Two seconds for the rest of their requests; ten are given to those under way.
+        assert.ok(Date.now() - began < 2000 + 3000 * slow, `${Date.now() - began} ms`);
+        for (const socket of halves) socket.destroy();
         await rm(server.directory, {recursive: true});
     });
 

@@ -305,6 +305,38 @@ static void stopping_lets_requests_be_answered(void **state)
     fixture_stop(fixture);
 }
 
+static void *send_the_rest_soon(void *fd)
+{
+    pause_ms(200);
+    send_text(*(int *)fd, "b");
+    return NULL;
+}
+
+/* Nobody waits for the rest of a request, but for a moment. */
+static void stopping_gives_half_a_request_a_moment(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_start(usual_settings());
+    int quick = client(fixture);
+    const int slow = client(fixture);
+    const int64_t start = clock_monotonic_us();
+    pthread_t thread;
+
+    send_text(quick, REQUEST("POST /now") "Content-Length: 2\r\n\r\na");
+    send_text(slow, REQUEST("POST /now") "Content-Length: 2\r\n\r\na");
+    pause_ms(100);
+    pthread_create(&thread, NULL, send_the_rest_soon, &quick);
+    assert_int_equal(http_server_stop(fixture->server, 10000), 0);
+    fixture->server = NULL;
+    assert_true(clock_monotonic_us() - start < 9000000);
+    pthread_join(thread, NULL);
+    expect(quick, 200, "POST /now? ab");
+    expect_no_answer(slow);
+    close(quick);
+    close(slow);
+    fixture_stop(fixture);
+}
+
 static void what_takes_too_long_to_stop_is_cut_off(void **state)
 {
     (void)state;
@@ -386,6 +418,7 @@ int main(void)
         cmocka_unit_test(a_client_that_has_said_all_still_gets_its_answer),
         cmocka_unit_test(several_loops_share_the_work),
         cmocka_unit_test(stopping_lets_requests_be_answered),
+        cmocka_unit_test(stopping_gives_half_a_request_a_moment),
         cmocka_unit_test(what_takes_too_long_to_stop_is_cut_off),
         cmocka_unit_test(what_cannot_be_listened_on_is_explained),
         cmocka_unit_test(a_stopped_server_leaves_its_port_to_the_next),
