@@ -10,7 +10,7 @@ const HEIGHT = 420;
 const PLOT = {left: 70, right: 500, top: 70, bottom: 360};
 const LABEL_HEIGHT = 17;
 
-const STYLE = `
+export const STYLE = `
     text { font: 13px system-ui, sans-serif; fill: #1f2328; }
     .title { font-size: 16px; font-weight: 600; } .quiet { fill: #59636e; } .strong { font-weight: 600; }
     .grid { stroke: #d1d9e0; } path { fill: none; stroke-width: 2; stroke-linejoin: round; }
@@ -22,7 +22,7 @@ const STYLE = `
     }`;
 
 const escaped = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;');
-const whole = (value) => Math.round(value).toLocaleString('en');
+export const whole = (value) => Math.round(value).toLocaleString('en');
 
 function seriesOf(figures) {
     const of = (name, title) => ({title, points: [...new Set(figures.of(name).map((run) => run.connections))].sort((a, b) => a - b)

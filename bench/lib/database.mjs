@@ -146,6 +146,7 @@ const recipes = {
         events(MANY, MANY_COUNT), bookings(1, GONE, 1, 1)],
     histories: ({histories}) => [people(PEOPLE), events(MANY, MANY_COUNT, {capacity: 100_000}),
         bookings(1, MANY, MANY_COUNT, histories / MANY_COUNT)],
+    soak: (sizes) => recipes.histories(sizes),
     search: ({searchable: count}) => [people(PEOPLE), searchable(1, count)],
     churn: ({churn}) => [people(PEOPLE), events(HOT, 1, {capacity: churn / 2}),
         bookings(1, HOT, 1, churn / 2), bookings(1 + churn / 2, HOT, 1, churn / 2, {status: 1})],
@@ -198,7 +199,7 @@ export async function prepared(place, name, sizes) {
         return file;
     }
     await fill(draft, recipes[name](sizes));
-    if (name === 'hall') await givePasswords(draft);
+    if (name === 'hall' || name === 'soak') await givePasswords(draft);
     const {passed, said} = await admitCheck(draft);
     if (!passed) throw new Error(`the database '${name}' was not made as the schema wants it (bench/lib/database.mjs): ${said}`);
     for (const end of ['-wal', '-shm']) rmSync(draft + end, {force: true});

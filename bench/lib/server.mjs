@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // admit under load: started as anybody would, on a file, durable, without rate limits.
-import {readFileSync} from 'node:fs';
+import {readFileSync, readdirSync} from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -21,11 +21,12 @@ export function freePort() {
 }
 
 /** {status, body}; `body` is parsed where it is JSON. */
-export function request(port, method, path, {userId, body} = {}) {
+export function request(port, method, path, {userId, body, headers: more} = {}) {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers = {
         ...(userId && {Authorization: `Bearer ${tokenOf(userId)}`}),
         ...(text && {'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text)}),
+        ...more,
     };
     return new Promise((resolve, reject) => {
         const asked = http.request({host: '127.0.0.1', port, method, path, headers, agent: false}, (response) => {
@@ -83,6 +84,7 @@ export async function startAdmit(database, directory) {
         port,
         memory: () => memoryOf(child.pid),
         processor: () => processorOf(child.pid),
+        descriptors: () => readdirSync(`/proc/${child.pid}/fd`).length,
         /** What it had to complain about, if anything. */
         async stop() {
             const {code, signal} = await stop(child);
