@@ -35,12 +35,31 @@ void connection_now(struct connection *connection, enum connection_state state)
     connection->since = connection->loop->tick;
 }
 
+/* What came in last, which stands at the end of the input. */
+static void watch_framing(struct connection *connection, struct evbuffer *input, size_t added)
+{
+    struct evbuffer_iovec extents[8];
+    struct evbuffer_ptr at;
+
+    evbuffer_ptr_set(input, &at, evbuffer_get_length(input) - added, EVBUFFER_PTR_SET);
+    while (added > 0) {
+        int count = evbuffer_peek(input, (ev_ssize_t)added, &at, extents, 8);
+        for (int i = 0; i < count && i < 8; i++) {
+            const size_t len = extents[i].iov_len < added ? extents[i].iov_len : added;
+            framing_feed(&connection->framing, extents[i].iov_base, len);
+            added -= len;
+            evbuffer_ptr_set(input, &at, len, EVBUFFER_PTR_ADD);
+        }
+    }
+}
+
 static void input_changed(struct evbuffer *input, const struct evbuffer_cb_info *info, void *data)
 {
     struct connection *connection = data;
 
     connection->consumed += info->n_deleted;
     if (info->n_added == 0) return;
+    watch_framing(connection, input, info->n_added);
     if (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HANDSHAKE)
         connection_now(connection, CONNECTION_ARRIVING);
     /* Such as the size of a chunk whose line never ends. The deadline will end it. */
@@ -291,11 +310,25 @@ void connection_end(struct connection *connection)
         evhttp_connection_free(connection->evhttp);
 }
 
-static void check_deadline(struct connection *connection)
+static void check_arrival(struct connection *connection, uint64_t age)
 {
     struct http_loop *loop = connection->loop;
-    struct http_server *server = loop->server;
-    const uint64_t age = loop->tick - connection->since;
+
+    if (loop->draining && loop->tick > loop->draining_since + LAST_REQUEST_S) {
+        connection_end(connection);
+    } else if (connection->framing.bad && age > 0) {
+        /* evhttp waits for an end that has come already, or never will. */
+        protocol_error_end(connection, 400);
+    } else if (age > loop->server->settings.request_timeout_s) {
+        atomic_fetch_add(&loop->server->timed_out, 1);
+        protocol_error_end(connection, 408);
+    }
+}
+
+static void check_deadline(struct connection *connection)
+{
+    struct http_server *server = connection->loop->server;
+    const uint64_t age = connection->loop->tick - connection->since;
 
     switch (connection->state) {
     case CONNECTION_NEW:
@@ -309,15 +342,7 @@ static void check_deadline(struct connection *connection)
     case CONNECTION_IDLE:
         if (age > server->settings.idle_timeout_s) connection_end(connection);
         return;
-    case CONNECTION_ARRIVING:
-        if (loop->draining && loop->tick > loop->draining_since + LAST_REQUEST_S) {
-            connection_end(connection);
-            return;
-        }
-        if (age <= server->settings.request_timeout_s) return;
-        atomic_fetch_add(&server->timed_out, 1);
-        protocol_error_timed_out(connection);
-        return;
+    case CONNECTION_ARRIVING: check_arrival(connection, age); return;
     case CONNECTION_ANSWERING:
         if (age <= server->settings.idle_timeout_s) return;
         atomic_fetch_add(&server->timed_out, 1);

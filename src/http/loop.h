@@ -29,6 +29,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
+#include "http/framing.h"
 #include "http/server.h"
 
 struct ssl_st;
@@ -71,8 +72,9 @@ struct connection {
     enum connection_state state;
     uint64_t since;  /* tick at which the state began, or the client last took a byte */
     size_t consumed; /* bytes evhttp has taken of the request that is arriving */
-    bool ours;       /* what is being added to the output is our own */
-    bool linger;     /* read on a while after closing, or a reset could eat the answer */
+    struct framing framing;
+    bool ours;   /* what is being added to the output is our own */
+    bool linger; /* read on a while after closing, or a reset could eat the answer */
 };
 
 struct http_loop {
@@ -148,6 +150,6 @@ void answer_send_all(struct list *requests);
 /* protocol_error.c */
 void protocol_error_reply(struct http_loop *loop, int status, struct http_reply *reply);
 void protocol_error_replace(struct connection *connection, size_t keep);
-void protocol_error_timed_out(struct connection *connection);
+void protocol_error_end(struct connection *connection, int status);
 
 #endif

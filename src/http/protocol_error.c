@@ -89,14 +89,14 @@ void protocol_error_replace(struct connection *connection, size_t keep)
     connection_now(connection, CONNECTION_ANSWERING);
 }
 
-void protocol_error_timed_out(struct connection *connection)
+void protocol_error_end(struct connection *connection, int status)
 {
     struct evbuffer *output = bufferevent_get_output(connection->bufferevent);
 
     /* evhttp is in the middle of reading and cannot be told to answer, but nothing stands in the
      * socket's way. Should it not take these few bytes, the client never read anything. */
     if (evbuffer_get_length(output) == 0) {
-        const struct str response = write_response(connection->loop, 408);
+        const struct str response = write_response(connection->loop, status);
         if (connection->ssl)
             SSL_write(connection->ssl, response.data, (int)response.len);
         else

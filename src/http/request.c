@@ -55,9 +55,8 @@ static bool is_plain_number(const char *text)
     return str_to_u64(str_of(text), &value);
 }
 
-/* evhttp is lenient where a proxy in front of us may read the same bytes differently, which is
- * how one client's request gets glued to another's. 0, or the status to refuse with. */
-static int check_framing(const struct evhttp_request *native)
+/* What the head says of the body, and of the host. 0, or the status to refuse with. */
+static int check_head(const struct evhttp_request *native)
 {
     const bool may_have_body = native->type != EVHTTP_REQ_HEAD && native->type != EVHTTP_REQ_TRACE;
     const struct evkeyval *header;
@@ -94,15 +93,33 @@ static struct http_request *take_request(struct http_loop *loop)
     return request;
 }
 
-static void fill(struct http_request *request, struct evhttp_request *native)
+/* Path and query as they were sent. evhttp takes "//host/path" for an address without a scheme and
+ * gives "/path": a proxy that guards a path sees another one. False: it is no target. */
+static bool read_target(const struct evhttp_request *native, struct http_request *request)
+{
+    const char *scheme = evhttp_uri_get_scheme(native->uri_elems);
+
+    if (native->uri[0] == '/') {
+        request->query = str_of(native->uri);
+        request->path = str_cut(&request->query, '?');
+        return true;
+    }
+    request->path = str_of(evhttp_uri_get_path(native->uri_elems));
+    request->query = str_of(evhttp_uri_get_query(native->uri_elems));
+    if (request->path.len == 0) request->path = STR("/");
+    if (native->type == EVHTTP_REQ_CONNECT) return true;
+    if (native->type == EVHTTP_REQ_OPTIONS && strcmp(native->uri, "*") == 0) return true;
+    return scheme && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+}
+
+/* 0, or the status to refuse with. */
+static int fill(struct http_request *request, struct evhttp_request *native)
 {
     struct evbuffer *body = native->input_buffer;
 
     request->native = native;
     request->method = method_of(native->type);
-    request->path = str_of(evhttp_uri_get_path(native->uri_elems));
-    if (request->path.len == 0) request->path = STR("/");
-    request->query = str_of(evhttp_uri_get_query(native->uri_elems));
+    const bool is_target = read_target(native, request);
     request->body.len = evbuffer_get_length(body);
     request->body.data = request->body.len > 0 ? (char *)evbuffer_pullup(body, -1) : NULL;
     if (request->body.len > 0 && !request->body.data) abort();
@@ -118,6 +135,9 @@ static void fill(struct http_request *request, struct evhttp_request *native)
     reply->close = false;
     reply->release = NULL;
     reply->owner = NULL;
+
+    const int status = check_head(native);
+    return status != 0 ? status : is_target ? 0 : 400;
 }
 
 void request_arrived(struct evhttp_request *native, void *data)
@@ -125,9 +145,9 @@ void request_arrived(struct evhttp_request *native, void *data)
     struct http_loop *loop = data;
     struct connection *connection = connection_find(loop, native->evcon);
     struct http_request *request = take_request(loop);
-    const int refusal = check_framing(native);
+    int refusal = fill(request, native);
 
-    fill(request, native);
+    if (!framing_take(&connection->framing) && refusal == 0) refusal = 400;
     loop->under_way++;
     connection->request = request;
     connection->consumed = 0;

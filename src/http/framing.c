@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/framing.h"
+
+#include "base/str.h"
+
+enum {
+    FIRST_LINE,
+    FIRST_LINE_END, /* its LF */
+    LINE_START,
+    NAME,
+    VALUE,
+    LINE_END, /* LF of a header line */
+    HEAD_END, /* LF of the empty line */
+    BODY,
+    CHUNK_SIZE,
+    CHUNK_SIZE_END,
+    CHUNK_DATA,
+    CHUNK_DATA_CR,
+    CHUNK_DATA_LF,
+    LAST_CR,
+    LAST_LF,
+};
+
+enum {
+    VERSION_LEN = 8,      /* "HTTP/1.1" */
+    LENGTH_DIGITS = 18,   /* less than 2^63 */
+    CHUNK_SIZE_DIGITS = 8 /* more than any body may have */
+};
+
+/* A token of RFC 9110, section 5.6.2. */
+static bool is_token_char(unsigned char c)
+{
+    return c > ' ' && c < 127 && !memchr("\"(),/:;<=>?@[\\]{}", c, 17);
+}
+
+static bool is_control(unsigned char c)
+{
+    return c < ' ' || c == 127;
+}
+
+static void keep(struct framing *framing, char c)
+{
+    if (framing->line_len < FRAMING_LINE_KEPT) framing->line[framing->line_len++] = c;
+}
+
+static void begin(struct framing *framing)
+{
+    framing->state = FIRST_LINE;
+    framing->spaces = framing->line_len = 0;
+    framing->has_length = framing->has_encoding = framing->chunked = false;
+    framing->left = 0;
+}
+
+static void end(struct framing *framing)
+{
+    framing->complete++;
+    begin(framing);
+}
+
+/* Method, target and version; the last word is kept. */
+static bool first_line(struct framing *framing, unsigned char c)
+{
+    if (c == ' ') {
+        if (framing->line_len == 0 || framing->spaces == 2) return false;
+        framing->spaces++;
+        framing->line_len = 0;
+        return true;
+    }
+    if (c == '\r') {
+        framing->state = FIRST_LINE_END;
+        return framing->spaces == 2 && framing->line_len == VERSION_LEN &&
+               memcmp(framing->line, "HTTP/1.", VERSION_LEN - 1) == 0 &&
+               framing->line[VERSION_LEN - 1] >= '0' && framing->line[VERSION_LEN - 1] <= '9';
+    }
+    keep(framing, (char)c);
+    return !is_control(c) && (framing->spaces > 0 || is_token_char(c));
+}
+
+/* What stands in the line behind 'name' and its colon, if it is that header. */
+static bool header_is(const struct framing *framing, struct str name, struct str *ret_value)
+{
+    struct str line = {framing->line, framing->line_len};
+    struct str found = str_cut(&line, ':');
+    if (!str_equal_nocase(found, name)) return false;
+    *ret_value = str_trim(line);
+    return true;
+}
+
+static bool header_line(struct framing *framing)
+{
+    struct str value;
+    if (header_is(framing, STR("Content-Length"), &value)) {
+        bool again = framing->has_length || framing->has_encoding;
+        framing->has_length = true;
+        return !again && value.len <= LENGTH_DIGITS && str_to_u64(value, &framing->left);
+    }
+    if (header_is(framing, STR("Transfer-Encoding"), &value)) {
+        bool again = framing->has_length || framing->has_encoding;
+        framing->has_encoding = true;
+        /* Another one is refused when the request is whole, by name (501). */
+        framing->chunked = str_equal_nocase(value, STR("chunked"));
+        return !again;
+    }
+    return true;
+}
+
+static void head_end(struct framing *framing)
+{
+    framing->digits = 0;
+    if (framing->chunked)
+        framing->state = CHUNK_SIZE;
+    else if (framing->left > 0)
+        framing->state = BODY;
+    else
+        end(framing);
+}
+
+static bool head(struct framing *framing, unsigned char c)
+{
+    switch (framing->state) {
+    case FIRST_LINE: return first_line(framing, c);
+    case FIRST_LINE_END:
+    case LINE_END: framing->state = LINE_START; return c == '\n';
+    case LINE_START:
+        framing->line_len = 0;
+        framing->state = c == '\r' ? HEAD_END : NAME;
+        keep(framing, (char)c);
+        return c == '\r' || is_token_char(c);
+    case NAME:
+        keep(framing, (char)c);
+        if (c == ':') framing->state = VALUE;
+        return c == ':' || is_token_char(c);
+    case VALUE:
+        if (c != '\r') {
+            keep(framing, (char)c);
+            return c == '\t' || !is_control(c);
+        }
+        framing->state = LINE_END;
+        return header_line(framing);
+    default: /* HEAD_END */
+        if (c == '\n') head_end(framing);
+        return c == '\n';
+    }
+}
+
+static int hex_value(unsigned char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool chunk(struct framing *framing, unsigned char c)
+{
+    int digit;
+    switch (framing->state) {
+    case CHUNK_SIZE:
+        if (c == '\r') {
+            framing->state = CHUNK_SIZE_END;
+            return framing->digits > 0;
+        }
+        digit = hex_value(c);
+        framing->left = framing->left * 16 + (unsigned)digit;
+        return digit >= 0 && ++framing->digits <= CHUNK_SIZE_DIGITS;
+    case CHUNK_SIZE_END:
+        framing->state = framing->left > 0 ? CHUNK_DATA : LAST_CR;
+        return c == '\n';
+    case CHUNK_DATA_CR: framing->state = CHUNK_DATA_LF; return c == '\r';
+    case CHUNK_DATA_LF:
+        framing->state = CHUNK_SIZE;
+        framing->digits = 0;
+        return c == '\n';
+    case LAST_CR: framing->state = LAST_LF; return c == '\r';
+    default: /* LAST_LF */ end(framing); return c == '\n';
+    }
+}
+
+/* Takes of 'len' bytes those that are of a body. */
+static size_t skip(struct framing *framing, size_t len)
+{
+    size_t taken = framing->left < len ? (size_t)framing->left : len;
+    framing->left -= taken;
+    if (framing->left > 0) return taken;
+    if (framing->state == BODY)
+        end(framing);
+    else
+        framing->state = CHUNK_DATA_CR;
+    return taken;
+}
+
+/* The plain part of a line that is kept no more: most bytes of most requests. */
+static size_t skip_plain(const char *data, size_t len)
+{
+    size_t at = 0;
+    while (at < len && (unsigned char)data[at] > ' ' && data[at] != 127)
+        at++;
+    return at;
+}
+
+void framing_feed(struct framing *framing, const char *data, size_t len)
+{
+    while (len > 0 && !framing->bad) {
+        size_t taken = 0;
+        if (framing->state == BODY || framing->state == CHUNK_DATA)
+            taken = skip(framing, len);
+        else if (framing->state == VALUE && framing->line_len == FRAMING_LINE_KEPT)
+            taken = skip_plain(data, len);
+        if (taken == 0) {
+            taken = 1;
+            const unsigned char c = (unsigned char)*data;
+            framing->bad = !(framing->state < BODY ? head(framing, c) : chunk(framing, c));
+        }
+        data += taken;
+        len -= taken;
+    }
+}
+
+bool framing_take(struct framing *framing)
+{
+    if (framing->complete == 0) return false;
+    framing->complete--;
+    return true;
+}
