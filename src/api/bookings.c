@@ -159,6 +159,16 @@ void bookings_history(struct call *call)
 
 /* ---- lists ---- */
 
+/* The reference of the last booking shown: its id would tell how many there are. */
+static void read_cursor(struct parameters *parameters, struct booking_query *query)
+{
+    const struct api_settings *settings = &parameters->call->api->settings;
+    struct str bytes;
+    if (parameter_cursor(parameters, &bytes) &&
+        !reference_read(&settings->reference_key, bytes, &query->before))
+        cursor_error(parameters);
+}
+
 void booking_query_read(struct parameters *parameters, struct booking_query *query)
 {
     int status;
@@ -167,7 +177,7 @@ void booking_query_read(struct parameters *parameters, struct booking_query *que
     if (parameter_choice(parameters, "status", booking_status_names + BOOKING_WAITING, 5, &status))
         query->status = status + BOOKING_WAITING;
     query->limit = parameter_limit(parameters) + 1;
-    parameter_id_cursor(parameters, &query->before);
+    read_cursor(parameters, query);
 }
 
 void booking_list_answer(struct call *call, struct store *store, const struct booking_query *query,
@@ -184,8 +194,11 @@ void booking_list_answer(struct call *call, struct store *store, const struct bo
     compose_list_open(out);
     for (size_t i = 0; i < list.count && i < limit; i++)
         compose_booking(out, call->api, list.items[i], with_user);
-    uint64_t last = list.count > limit ? list.items[limit - 1]->row.id : 0;
-    compose_list_close(out, call, (struct str){(const char *)&last, last ? sizeof(last) : 0});
+    char last[REFERENCE_TEXT_SIZE];
+    bool more = list.count > limit;
+    if (more)
+        reference_write(&call->api->settings.reference_key, list.items[limit - 1]->row.id, last);
+    compose_list_close(out, call, more ? str_of(last) : (struct str){0});
     reply_send(call);
 }
 

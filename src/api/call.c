@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/address.h"
 #include "api/reply.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -129,48 +130,6 @@ static struct str request_id(struct call *call)
     return (struct str){text, 21};
 }
 
-bool address_is_loopback(struct str address)
-{
-    return str_starts(address, STR("127.")) || str_equal(address, STR("::1")) ||
-           str_starts(address, STR("::ffff:127."));
-}
-
-static bool list_has(const char *list, struct str item)
-{
-    struct str rest = str_of(list);
-    while (rest.len)
-        if (str_equal(str_trim(str_cut(&rest, ',')), item)) return true;
-    return false;
-}
-
-static bool is_trusted_proxy(const struct api *api, struct str address)
-{
-    const char *trusted = api->settings.trust_proxy;
-    if (!trusted || !*trusted) return false;
-    return list_has(trusted, address) ||
-           (list_has(trusted, STR("loopback")) && address_is_loopback(address));
-}
-
-/* Behind trusted proxies: the last address in X-Forwarded-For that none of them has. What stands
- * before that one anybody may have written. */
-static struct str client_address(const struct call *call)
-{
-    struct str address = call->request->peer;
-    if (!is_trusted_proxy(call->api, address)) return address;
-    struct str list = http_header(call->request, "X-Forwarded-For");
-    while (list.len) {
-        size_t at = list.len;
-        while (at > 0 && list.data[at - 1] != ',')
-            at--;
-        struct str hop = str_trim((struct str){list.data + at, list.len - at});
-        list.len = at > 0 ? at - 1 : 0;
-        if (!hop.len || hop.len > 45) break;
-        address = hop;
-        if (!is_trusted_proxy(call->api, hop)) break;
-    }
-    return address;
-}
-
 /* False when a token was sent that is no good. */
 static bool identify(struct call *call)
 {
@@ -200,13 +159,15 @@ static void reply_limited(struct call *call, uint32_t retry_after_s)
     reply_send(call);
 }
 
-static bool within_limits(struct call *call)
+bool call_within_limits(struct call *call)
 {
     struct api *api = call->api;
-    if (!api->limits || (call->route->flags & ROUTE_UNLIMITED)) return true;
+    if (!api->limits) return true;
     char text[32];
-    struct str key = call->peer;
-    if (call->signed_in)
+    struct str key;
+    if (!call->signed_in)
+        key = address_block(call->arena, call->peer);
+    else
         key = (struct str){text, (size_t)snprintf(text, sizeof(text), "user:%llu",
                                                   (unsigned long long)call->actor.id)};
     struct limit_verdict verdict = limits_take(api->limits, key, clock_monotonic_us());
@@ -224,7 +185,8 @@ bool call_sign_in_allowed(struct call *call, struct str account)
     struct api *api = call->api;
     if (!api->sign_in_by_peer) return true;
     int64_t now = clock_monotonic_us();
-    struct limit_verdict verdict = limits_take(api->sign_in_by_peer, call->peer, now);
+    struct str block = address_block(call->arena, call->peer);
+    struct limit_verdict verdict = limits_take(api->sign_in_by_peer, block, now);
     if (verdict.allowed) verdict = limits_take(api->sign_in_by_account, account, now);
     if (!verdict.allowed) reply_limited(call, verdict.retry_after_s);
     return verdict.allowed;
@@ -310,10 +272,11 @@ static void add_cors(struct call *call)
 {
     const char *allowed = call->api->settings.cors_origins;
     struct str origin = http_header(call->request, "Origin");
-    if (!allowed || !*allowed || !origin.data) return;
+    if (!allowed || !*allowed) return;
     bool any = list_has(allowed, STR("*"));
+    /* Also where none was sent: a cache must not give that answer to a page of another site. */
     reply_header(call, "Vary", STR("Origin"));
-    if (!any && !list_has(allowed, origin)) return;
+    if (!origin.len || (!any && !list_has(allowed, origin))) return;
     reply_header(call, "Access-Control-Allow-Origin", any ? STR("*") : origin);
     reply_header(
         call, "Access-Control-Expose-Headers",
@@ -366,11 +329,11 @@ static bool may_call(struct call *call)
     if (!good || (access >= ACCESS_USER && !call->signed_in)) {
         /* Also who tries tokens is held to the limits, by address. */
         call->signed_in = false;
-        if (!within_limits(call)) return false;
+        if (!call_within_limits(call)) return false;
         reply_problem(call, UNAUTHORIZED, (struct str){0});
         return false;
     }
-    if (!within_limits(call)) return false;
+    if (!(call->route->flags & ROUTE_UNLIMITED) && !call_within_limits(call)) return false;
     if (access == ACCESS_ADMIN && call->actor.role != ROLE_ADMIN) {
         reply_problem(call, FORBIDDEN, STR("Only administrators may do this."));
         return false;
@@ -386,7 +349,7 @@ void api_handle(struct http_request *request, void *data)
     call->arena = &request->arena;
     call->on_loop = true;
     call->request_id = request_id(call);
-    call->peer = client_address(call);
+    call->peer = address_of_client(request, call->api->settings.trust_proxy);
     reply_header(call, "X-Request-Id", call->request_id);
     http_add_header(request, "X-Content-Type-Options", STR("nosniff"));
     add_cors(call);

@@ -103,11 +103,12 @@ bool call_path_id(const struct call *call, size_t index, uint64_t *ret_id);
 /* ... as the id behind a booking's reference. */
 bool call_path_reference(const struct call *call, size_t index, uint64_t *ret_id);
 
+/* Takes a token from the bucket of the caller, or of his address. False: answered with 429. */
+bool call_within_limits(struct call *call);
+
 /* Takes a token from the sign-in buckets of this address and of 'account' (folded). False: answered
  * with 429. */
 bool call_sign_in_allowed(struct call *call, struct str account);
-
-bool address_is_loopback(struct str address);
 
 /* A text buffer of this thread, empty; for composing bodies that are then copied. */
 struct buf *call_scratch(void);

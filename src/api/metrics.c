@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "auth/password.h"
 #include "engine/lane.h"
 
 static uint64_t read_count(const _Atomic uint64_t *counter)
@@ -168,6 +169,8 @@ void metrics_write(struct buf *out, struct api *api)
                    lane_waiting(engine->lanes[i].lane));
     buf_printf(out, "admit_queue_depth{queue=\"readers\"} %zu\n", pool_waiting(engine->readers));
     buf_printf(out, "admit_queue_depth{queue=\"hashers\"} %zu\n", pool_waiting(engine->hashers));
+    counter(out, "admit_password_hashes_total", "Passwords hashed or verified with Argon2id.",
+            password_runs());
     struct http_server *server = api->server;
     if (!server) return;
     struct http_counts counts = http_server_counts(server);

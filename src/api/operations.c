@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "api/address.h"
 #include "api/embedded.h"
 #include "api/metrics.h"
 #include "api/reply.h"
@@ -27,6 +28,11 @@ void operations_ready(struct call *call)
     call_read(call, ping);
 }
 
+static bool is_local(const struct call *call)
+{
+    return address_is_loopback(call->request->peer) && !address_is_hidden(call->request);
+}
+
 /* To whom the figures are shown: this machine, and who has the token. A proxy on this machine
  * speaks for others, who need the token. */
 static bool may_see_metrics(const struct call *call)
@@ -37,12 +43,12 @@ static bool may_see_metrics(const struct call *call)
         struct str value = {given.data + 7, given.len - 7};
         return value.len == strlen(token) && sodium_memcmp(value.data, token, value.len) == 0;
     }
-    return address_is_loopback(call->request->peer) &&
-           !http_header(call->request, "X-Forwarded-For").data;
+    return is_local(call);
 }
 
 void operations_metrics(struct call *call)
 {
+    if (!is_local(call) && !call_within_limits(call)) return; /* or the token could be guessed */
     if (!may_see_metrics(call)) {
         reply_problem(call, UNAUTHORIZED,
                       STR("The metrics are shown to this machine, and to who sends METRICS_TOKEN "

@@ -30,6 +30,7 @@ enum {
 /* A token of RFC 9110, section 5.6.2. */
 static bool is_token_char(unsigned char c)
 {
+    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') return true;
     return c > ' ' && c < 127 && !memchr("\"(),/:;<=>?@[\\]{}", c, 17);
 }
 
@@ -76,31 +77,30 @@ static bool first_line(struct framing *framing, unsigned char c)
     return !is_control(c) && (framing->spaces > 0 || is_token_char(c));
 }
 
-/* What stands in the line behind 'name' and its colon, if it is that header. */
-static bool header_is(const struct framing *framing, struct str name, struct str *ret_value)
+/* Nothing more of the line is kept unless it is one of two that matter. */
+static void name_end(struct framing *framing)
 {
-    struct str line = {framing->line, framing->line_len};
-    struct str found = str_cut(&line, ':');
-    if (!str_equal_nocase(found, name)) return false;
-    *ret_value = str_trim(line);
-    return true;
+    const struct str name = {framing->line, framing->line_len - 1u};
+    framing->state = VALUE;
+    framing->is_length = str_equal_nocase(name, STR("Content-Length"));
+    framing->is_encoding = str_equal_nocase(name, STR("Transfer-Encoding"));
+    framing->line_len = framing->is_length || framing->is_encoding ? 0 : FRAMING_LINE_KEPT;
 }
 
 static bool header_line(struct framing *framing)
 {
-    struct str value;
-    if (header_is(framing, STR("Content-Length"), &value)) {
-        bool again = framing->has_length || framing->has_encoding;
-        framing->has_length = true;
-        return !again && value.len <= LENGTH_DIGITS && str_to_u64(value, &framing->left);
-    }
-    if (header_is(framing, STR("Transfer-Encoding"), &value)) {
-        bool again = framing->has_length || framing->has_encoding;
-        framing->has_encoding = true;
-        /* Another one is refused when the request is whole, by name (501). */
-        framing->chunked = str_equal_nocase(value, STR("chunked"));
-        return !again;
-    }
+    if (!framing->is_length && !framing->is_encoding) return true;
+    /* One of them, once. */
+    if (framing->has_length || framing->has_encoding) return false;
+    const struct str value = str_trim((struct str){framing->line, framing->line_len});
+    framing->has_length = framing->is_length;
+    framing->has_encoding = framing->is_encoding;
+    if (framing->is_length)
+        return framing->line_len < FRAMING_LINE_KEPT && value.len <= LENGTH_DIGITS &&
+               str_to_u64(value, &framing->left);
+    /* Another one is refused when the request is whole, by name (501). */
+    framing->chunked =
+        framing->line_len < FRAMING_LINE_KEPT && str_equal_nocase(value, STR("chunked"));
     return true;
 }
 
@@ -128,7 +128,7 @@ static bool head(struct framing *framing, unsigned char c)
         return c == '\r' || is_token_char(c);
     case NAME:
         keep(framing, (char)c);
-        if (c == ':') framing->state = VALUE;
+        if (c == ':') name_end(framing);
         return c == ':' || is_token_char(c);
     case VALUE:
         if (c != '\r') {
@@ -188,13 +188,29 @@ static size_t skip(struct framing *framing, size_t len)
     return taken;
 }
 
-/* The plain part of a line that is kept no more: most bytes of most requests. */
-static size_t skip_plain(const char *data, size_t len)
+/* How many bytes at the start are neither less than 'least' nor DEL; eight at a time, and so
+ * perhaps some less than there are (after Mycroft). */
+static size_t plain_prefix(const char *data, size_t len, unsigned char least)
 {
+    const uint64_t ones = UINT64_MAX / 255, highs = ones * 128;
     size_t at = 0;
-    while (at < len && (unsigned char)data[at] > ' ' && data[at] != 127)
-        at++;
+    for (uint64_t word; at + sizeof(word) <= len; at += sizeof(word)) {
+        memcpy(&word, data + at, sizeof(word));
+        const uint64_t deleted = word ^ ones * 127;
+        const uint64_t less = (word - ones * least) & ~word;
+        if ((less | ((deleted - ones) & ~deleted)) & highs) break;
+    }
     return at;
+}
+
+/* Most bytes of most requests: of the target, and of headers that do not matter here. */
+static size_t skip_plain(struct framing *framing, const char *data, size_t len)
+{
+    if (framing->state == VALUE && framing->line_len == FRAMING_LINE_KEPT)
+        return plain_prefix(data, len, ' ');
+    if (framing->state == FIRST_LINE && framing->spaces == 1 && framing->line_len > 0)
+        return plain_prefix(data, len, ' ' + 1);
+    return 0;
 }
 
 void framing_feed(struct framing *framing, const char *data, size_t len)
@@ -203,8 +219,8 @@ void framing_feed(struct framing *framing, const char *data, size_t len)
         size_t taken = 0;
         if (framing->state == BODY || framing->state == CHUNK_DATA)
             taken = skip(framing, len);
-        else if (framing->state == VALUE && framing->line_len == FRAMING_LINE_KEPT)
-            taken = skip_plain(data, len);
+        else
+            taken = skip_plain(framing, data, len);
         if (taken == 0) {
             taken = 1;
             const unsigned char c = (unsigned char)*data;

@@ -27,12 +27,13 @@ struct framing {
     int state;
     bool bad; /* and stays so */
     bool has_length, has_encoding, chunked;
+    bool is_length, is_encoding;  /* the line that is being read */
     uint8_t spaces;               /* seen in the request line */
     uint8_t line_len;             /* at most FRAMING_LINE_KEPT */
     uint8_t digits;               /* of the size of a chunk */
     uint32_t complete;            /* requests that have come in whole and were not taken */
     uint64_t left;                /* bytes to come of the body or the chunk */
-    char line[FRAMING_LINE_KEPT]; /* the beginning of a header line; the last word of the first */
+    char line[FRAMING_LINE_KEPT]; /* the last word of the first line; a name, or its value */
 };
 
 /* The next bytes of the connection, however they were cut. */

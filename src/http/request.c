@@ -188,15 +188,31 @@ void request_discard(struct http_request *request)
     server_release(server);
 }
 
+/* As evhttp_find_header(), which folds names letter by letter: most differ in the first. */
+static bool is_named(const struct evkeyval *header, const char *name)
+{
+    return (header->key[0] | 0x20) == (name[0] | 0x20) && strcasecmp(header->key, name) == 0;
+}
+
 struct str http_header(const struct http_request *request, const char *name)
 {
     const struct evhttp_request *native = request->native;
-    /* As evhttp_find_header(), which folds names letter by letter: most differ in the first. */
     const struct evkeyval *header;
     TAILQ_FOREACH(header, native->input_headers, next)
-    if ((header->key[0] | 0x20) == (name[0] | 0x20) && strcasecmp(header->key, name) == 0)
-        return str_of(header->value);
+    if (is_named(header, name)) return str_of(header->value);
     return (struct str){0};
+}
+
+struct str http_header_joined(struct http_request *request, const char *name)
+{
+    const struct evhttp_request *native = request->native;
+    struct str all = {0};
+    const struct evkeyval *header;
+    TAILQ_FOREACH(header, native->input_headers, next)
+    if (is_named(header, name))
+        all = all.data ? arena_printf(&request->arena, "%.*s, %s", STR_FMT(all), header->value)
+                       : str_of(header->value);
+    return all;
 }
 
 void http_add_header(struct http_request *request, const char *name, struct str value)

@@ -81,6 +81,9 @@ struct http_request {
  * header came several times the first one counts. */
 struct str http_header(const struct http_request *request, const char *name);
 
+/* The same of all headers of that name, as one list (RFC 9110, section 5.3). */
+struct str http_header_joined(struct http_request *request, const char *name);
+
 /* Adds a header to the reply. Silently more than HTTP_REPLY_HEADERS_MAX is a bug (assert). 'name'
  * is a constant; 'value' must not hold CR, LF or NUL (assert). */
 void http_add_header(struct http_request *request, const char *name, struct str value);

@@ -195,7 +195,9 @@ function readLog(server) {
             try {
                 fields = JSON.parse(line);
             } catch {
-                fields = {level: 'none', message: line}; // of a sanitizer, say
+                fields = {level: 'none', message: line}; // of a sanitizer, say, or LOG_FORMAT=text
+                const port = /^\S+ info {2}listening .*\bport=(\d+)/.exec(line)?.[1];
+                if (port) server.child.emit('listening', Number(port));
             }
             server.log.push(fields);
             if (fields.message === 'listening' && fields.port > 0) server.child.emit('listening', fields.port);
