@@ -148,6 +148,7 @@ describe('what gets from a request into answers and logs', () => {
             after(() => server?.finish());
 
             it('has one line for each request, whatever was sent', async () => {
+                await until('the first line', async () => (await lines()).length > 0);
                 const was = (await lines()).length;
                 const sent = [
                     `/${encodeURIComponent(EVIL)}`, '/a%0d%0ab', '/"quoted"=\\', '/\u001b'.replace('\u001b', '%1b'), '/caf\u00e9\u00ff', '/%ff%fe',
