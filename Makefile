@@ -4,7 +4,7 @@
 ARGS =
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
-.PHONY: help run build test crash bench soak asan tsan lint format clean configured
+.PHONY: help run build test crash bench soak fuzz asan tsan lint format clean configured
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -40,6 +40,14 @@ soak: ## a mixed load for an hour: memory, descriptors, latency (ARGS="--minutes
 	@tools/setup test
 	@$(MAKE) --no-print-directory build
 	@node bench/soak.mjs $(ARGS)
+
+fuzz: ## make up inputs that break something (ARGS="--seconds 600 body token"; ARGS=--help)
+	@tools/setup fuzz
+	@tools/npm run
+	@[ -e build/fuzz/build.ninja ] || CC=clang meson setup build/fuzz --buildtype=debugoptimized \
+	    -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dtests=disabled -Dfuzz=true
+	@ninja --quiet -C build/fuzz
+	@tools/fuzz build/fuzz $(ARGS)
 
 asan: ## all tests with AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@$(call sanitized,asan,address$(comma)undefined)
