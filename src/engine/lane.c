@@ -42,6 +42,7 @@ static void *lane_run(void *data)
     struct lane *lane = data;
     struct task *tasks[BATCH_MAX];
     struct list *pending = &lane->pending;
+    pthread_setname_np(pthread_self(), "lane");
     for (;;) {
         /* Who has to be decided again comes first, and then nobody waits for more. */
         if (!pending->head && !queue_take(&lane->queue, pending, BATCH_MAX, -1)) break;
@@ -66,7 +67,6 @@ struct lane *lane_start(const struct batcher *batcher, size_t depth)
     lane->batcher.turn_away_data = lane;
     queue_init(&lane->queue, depth);
     if (pthread_create(&lane->thread, NULL, lane_run, lane) != 0) abort();
-    pthread_setname_np(lane->thread, "lane");
     return lane;
 }
 

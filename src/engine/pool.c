@@ -12,6 +12,7 @@ struct worker {
 };
 
 struct pool {
+    const char *name;
     struct queue queue;
     _Atomic bool forget;
     size_t count;
@@ -22,6 +23,7 @@ static void *worker_run(void *data)
 {
     struct worker *worker = data;
     struct list list = {0};
+    pthread_setname_np(pthread_self(), worker->pool->name);
     /* One at a time: a job is long against the cost of taking it, and others wait. */
     while (queue_take(&worker->pool->queue, &list, 1, -1)) {
         struct link *link = list_pop(&list);
@@ -36,13 +38,13 @@ struct pool *pool_start(const char *name, size_t threads, struct store **stores,
 {
     struct pool *pool = calloc(1, sizeof(*pool) + threads * sizeof(pool->workers[0]));
     if (!pool) abort();
+    pool->name = name;
     queue_init(&pool->queue, depth);
     pool->count = threads;
     for (size_t i = 0; i < threads; i++) {
         struct worker *worker = &pool->workers[i];
         *worker = (struct worker){.pool = pool, .store = stores ? stores[i] : NULL};
         if (pthread_create(&worker->thread, NULL, worker_run, worker) != 0) abort();
-        pthread_setname_np(worker->thread, name);
     }
     return pool;
 }

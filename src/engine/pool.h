@@ -17,7 +17,8 @@ struct job {
 
 struct pool;
 
-/* Takes ownership of the 'threads' stores; 'stores' may be NULL. 'name' is that of the threads. */
+/* Takes ownership of the 'threads' stores; 'stores' may be NULL. 'name' is that of the threads, a
+ * constant. */
 struct pool *pool_start(const char *name, size_t threads, struct store **stores, size_t depth);
 
 /* False when the queue is full. */

@@ -61,6 +61,7 @@ static void prune(struct retention *retention)
 static void *retention_run(void *data)
 {
     struct retention *retention = data;
+    pthread_setname_np(pthread_self(), "retention");
     pthread_mutex_lock(&retention->mutex);
     while (!retention->stopping) {
         struct timespec until;
@@ -89,7 +90,6 @@ struct retention *retention_start(struct lane *lane)
     pthread_cond_init(&retention->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     if (pthread_create(&retention->thread, NULL, retention_run, retention) != 0) abort();
-    pthread_setname_np(retention->thread, "retention");
     return retention;
 }
 
