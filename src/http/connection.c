@@ -83,11 +83,14 @@ static void output_changed(struct evbuffer *output, const struct evbuffer_cb_inf
 
 static struct bufferevent *new_bufferevent(struct event_base *base, struct connection *connection)
 {
-    struct ssl_ctx_st *tls = connection->loop->server->tls;
+    struct http_server *server = connection->loop->server;
 
     /* Closed by the bufferevent, not by evhttp, so that one can outlive the other. */
-    if (!tls) return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    connection->ssl = SSL_new(tls);
+    if (!connection->loop->speaks_tls)
+        return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    pthread_mutex_lock(&server->tls_mutex);
+    connection->ssl = SSL_new(server->tls); /* and holds it */
+    pthread_mutex_unlock(&server->tls_mutex);
     if (!connection->ssl) return NULL;
     struct bufferevent *bufferevent = bufferevent_openssl_socket_new(
         base, -1, connection->ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);

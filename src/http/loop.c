@@ -194,6 +194,7 @@ bool loop_open(struct http_loop *loop, struct http_server *server, unsigned inde
     loop->server = server;
     loop->index = index;
     loop->date_second = -1;
+    loop->speaks_tls = server->tls != NULL;
     return open_base(loop) && open_events(loop) && open_evhttp(loop);
 }
 

@@ -39,7 +39,8 @@ struct http_server {
     struct http_settings settings; /* its texts are good only while the server starts */
     int listener;
     uint16_t port;
-    struct ssl_ctx_st *tls; /* NULL: plain */
+    pthread_mutex_t tls_mutex;
+    struct ssl_ctx_st *tls; /* NULL: plain, and for ever; another one only under the mutex */
     struct http_loop *loops;
     atomic_bool stopping;
     int64_t stop_at_us; /* monotonic; set before 'stopping' */
@@ -81,7 +82,7 @@ struct http_loop {
     struct http_server *server;
     unsigned index;
     pthread_t thread;
-    bool started;
+    bool started, speaks_tls;
     struct event_base *base;
     struct evhttp *evhttp;
     struct evhttp_bound_socket *bound;  /* NULL once we stop accepting */

@@ -33,6 +33,7 @@ void server_release(struct http_server *server)
     if (atomic_fetch_sub(&server->references, 1) > 1) return;
     for (unsigned i = 0; i < server->settings.loops; i++)
         pthread_mutex_destroy(&server->loops[i].mutex);
+    pthread_mutex_destroy(&server->tls_mutex);
     free(server->loops);
     free(server);
 }
@@ -76,6 +77,7 @@ struct http_server *http_server_start(const struct http_settings *settings, stru
     if (!server) abort();
     server->settings = *settings;
     server->listener = -1;
+    pthread_mutex_init(&server->tls_mutex, NULL);
     atomic_init(&server->references, 1);
     server->loops = calloc(settings->loops, sizeof(*server->loops));
     if (!server->loops) abort();
@@ -92,6 +94,20 @@ struct http_server *http_server_start(const struct http_settings *settings, stru
     stop_loops(server);
     close_all(server);
     return NULL;
+}
+
+bool http_server_reload_tls(struct http_server *server, const char *cert, const char *key,
+                            struct arena *arena, const char **ret_error)
+{
+    struct ssl_ctx_st *fresh = tls_open(cert, key, arena, ret_error), *old;
+
+    if (!fresh) return false;
+    pthread_mutex_lock(&server->tls_mutex);
+    old = server->tls;
+    server->tls = fresh;
+    pthread_mutex_unlock(&server->tls_mutex);
+    tls_close(old); /* connections that began with it keep it */
+    return true;
 }
 
 uint16_t http_server_port(const struct http_server *server)

@@ -125,6 +125,12 @@ struct http_server *http_server_start(const struct http_settings *settings, stru
 
 uint16_t http_server_port(const struct http_server *server);
 
+/* Reads certificate and key again, which must have been given at the start: who connects from now
+ * on gets the new ones, who is connected stays. When something is wrong with the files the old ones
+ * stay, and it is false with a sentence in *ret_error. From any thread but the loops'. */
+bool http_server_reload_tls(struct http_server *server, const char *cert, const char *key,
+                            struct arena *arena, const char **ret_error);
+
 /* Stops accepting, closes idle connections, lets requests under way be answered (their
  * answers say "Connection: close") for at most 'timeout_ms', then ends the loops. A request of
  * which a part has arrived gets a second or two for the rest. Returns the number of requests that

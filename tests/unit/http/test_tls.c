@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 
 #define REQUEST(line) line " HTTP/1.1\r\nHost: test\r\n"
@@ -209,6 +210,133 @@ static void who_does_not_finish_is_ended_over_tls_too(void **state)
     fixture_stop(fixture);
 }
 
+static void old_ciphers_are_refused(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_start(tls_settings());
+    static const char *const ciphers[] = {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA",
+                                          "ECDHE-ECDSA-AES256-SHA384", "AES128-GCM-SHA256"};
+
+    for (size_t i = 0; i < 4; i++) {
+        SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+        SSL_CTX_set_security_level(context, 0);
+        SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
+        assert_int_equal(SSL_CTX_set_cipher_list(context, ciphers[i]), 1);
+        struct tls_client c = {.context = context, .ssl = SSL_new(context), .fd = client(fixture)};
+        SSL_set_fd(c.ssl, c.fd);
+        assert_int_equal(SSL_connect(c.ssl) == 1, i == 0);
+        tls_close_client(&c);
+    }
+    fixture_stop(fixture);
+}
+
+static void nobody_renegotiates(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_start(tls_settings());
+    struct tls_client c = tls_client(fixture, TLS1_2_VERSION);
+
+    assert_int_equal(c.handshake, 1);
+    assert_int_equal(SSL_renegotiate(c.ssl), 1);
+    assert_int_not_equal(SSL_do_handshake(c.ssl), 1);
+    tls_close_client(&c);
+    fixture_stop(fixture);
+}
+
+static bool has_certificate(const struct tls_client *c, const char *name)
+{
+    FILE *file = fopen(file_path(name), "r");
+    X509 *expected = PEM_read_X509(file, NULL, NULL, NULL);
+    X509 *got = SSL_get1_peer_certificate(c->ssl);
+    bool same = expected && got && X509_cmp(expected, got) == 0;
+
+    X509_free(expected);
+    X509_free(got);
+    fclose(file);
+    return same;
+}
+
+static void who_connects_after_a_reload_gets_the_new_certificate(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_start(tls_settings());
+    struct tls_client before = tls_client(fixture, TLS1_3_VERSION);
+    struct arena arena = {0};
+    const char *error = NULL;
+
+    assert_true(has_certificate(&before, "good.crt"));
+    assert_true(http_server_reload_tls(fixture->server, file_path("other.crt"),
+                                       file_path("other.key"), &arena, &error));
+    struct tls_client after = tls_client(fixture, TLS1_3_VERSION);
+    assert_true(has_certificate(&after, "other.crt"));
+    /* Neither connection notices anything. */
+    struct tls_client *both[] = {&before, &after};
+    for (size_t i = 0; i < 2; i++) {
+        tls_send(both[i], REQUEST("POST /now?x") "Content-Length: 3\r\n\r\nabc");
+        tls_expect(both[i], 200, "POST /now?x abc");
+        tls_close_client(both[i]);
+    }
+    assert_int_equal(fixture_stop(fixture), 0);
+    arena_free(&arena);
+}
+
+static void broken_files_leave_the_old_certificate_in_use(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_start(tls_settings());
+    struct arena arena = {0};
+    const char *error = NULL;
+
+    assert_false(http_server_reload_tls(fixture->server, file_path("nonsense.pem"),
+                                        file_path("good.key"), &arena, &error));
+    assert_non_null(strstr(error, "TLS_CERT"));
+    assert_false(http_server_reload_tls(fixture->server, file_path("other.crt"),
+                                        file_path("good.key"), &arena, &error));
+    assert_non_null(strstr(error, "TLS_KEY"));
+    struct tls_client c = tls_client(fixture, TLS1_3_VERSION);
+    assert_true(has_certificate(&c, "good.crt"));
+    tls_close_client(&c);
+    fixture_stop(fixture);
+    arena_free(&arena);
+}
+
+static void *reload_again_and_again(void *data)
+{
+    struct fixture *fixture = data;
+    struct arena arena = {0};
+    const char *error = NULL;
+
+    for (int i = 0; i < 100; i++) {
+        const char *name = i % 2 ? "good" : "other";
+        char cert[100], key[100];
+        snprintf(cert, sizeof(cert), "%s/%s.crt", directory, name);
+        snprintf(key, sizeof(key), "%s/%s.key", directory, name);
+        if (!http_server_reload_tls(fixture->server, cert, key, &arena, &error)) break;
+    }
+    arena_free(&arena);
+    return (void *)error;
+}
+
+static void nobody_is_lost_while_certificates_are_reloaded(void **state)
+{
+    (void)state;
+    struct fixture *fixture = fixture_start(tls_settings());
+    pthread_t thread;
+    void *error;
+
+    assert_int_equal(pthread_create(&thread, NULL, reload_again_and_again, fixture), 0);
+    for (int i = 0; i < 50; i++) {
+        struct tls_client c = tls_client(fixture, TLS1_3_VERSION);
+        assert_int_equal(c.handshake, 1);
+        tls_send(&c, REQUEST("GET /now") "\r\n");
+        tls_expect(&c, 200, "GET /now");
+        tls_close_client(&c);
+    }
+    pthread_join(thread, &error);
+    assert_null(error);
+    fixture_stop(fixture);
+}
+
 static void expect_start_error(const char *cert, const char *key, const char *words)
 {
     struct http_settings settings = usual_settings();
@@ -246,6 +374,11 @@ int main(void)
         cmocka_unit_test(errors_are_in_our_words_over_tls_too),
         cmocka_unit_test(who_does_not_finish_is_ended_over_tls_too),
         cmocka_unit_test(wrong_files_are_explained),
+        cmocka_unit_test(old_ciphers_are_refused),
+        cmocka_unit_test(nobody_renegotiates),
+        cmocka_unit_test(who_connects_after_a_reload_gets_the_new_certificate),
+        cmocka_unit_test(broken_files_leave_the_old_certificate_in_use),
+        cmocka_unit_test(nobody_is_lost_while_certificates_are_reloaded),
     };
     return cmocka_run_group_tests(tests, make_certificates, remove_certificates);
 }
