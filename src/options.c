@@ -217,6 +217,18 @@ static bool parse_format(const struct row *row, struct str text, void *field, st
 }
 static const struct kind kind_format = {"FORMAT", parse_format, "text, json or auto", NULL};
 
+static bool parse_sandbox(const struct row *row, struct str text, void *field, struct arena *arena)
+{
+    (void)row, (void)arena;
+    static const char *const words[] = {
+        [SANDBOX_AUTO] = "auto", [SANDBOX_ON] = "on", [SANDBOX_OFF] = "off", NULL};
+    int index = word_index(words, text);
+    if (index < 0) return false;
+    *(enum sandbox_wish *)field = (enum sandbox_wish)index;
+    return true;
+}
+static const struct kind kind_sandbox = {"auto|on|off", parse_sandbox, "auto, on or off", NULL};
+
 static bool parse_host(const struct row *row, struct str text, void *field, struct arena *arena)
 {
     (void)row;
@@ -355,7 +367,7 @@ static const struct row rows[] = {
     {"public-url", "PUBLIC_URL", OPTIONS_SERVE, &kind_url, FIELD(public_url),
      .help = "how others reach this; else from HOST and PORT"},
     {"tls-cert", "TLS_CERT", OPTIONS_SERVE, &kind_file, FIELD(tls_cert),
-     .help = "certificate chain (PEM); with TLS_KEY"},
+     .help = "certificate chain (PEM), with TLS_KEY; SIGHUP: read again"},
     {"tls-key", "TLS_KEY", OPTIONS_SERVE, &kind_file, FIELD(tls_key), .help = "its key (PEM)"},
     {"trust-proxy", "TRUST_PROXY", OPTIONS_SERVE, &kind_proxies, FIELD(trust_proxy), .fallback = "",
      .help = "whose X-Forwarded-For counts: loopback, or a list"},
@@ -374,6 +386,8 @@ static const struct row rows[] = {
      .help = "how long cancelled bookings stay, in days"},
     {"metrics-token", "METRICS_TOKEN", OPTIONS_SERVE, &kind_secret, FIELD(metrics_token),
      .least = 8, .secret = true, .help = "opens /metrics to others than this machine"},
+    {"sandbox", "SANDBOX", OPTIONS_SERVE, &kind_sandbox, FIELD(sandbox), .fallback = "auto",
+     .help = "give up what is not needed; on: or do not start"},
     {"http-loops", "HTTP_LOOPS", OPTIONS_SERVE, &kind_number, FIELD(http_loops), .least = 0,
      .most = 64, .fallback = "0", .help = "threads for connections; 0: by the processors"},
     {"lanes", "LANES", OPTIONS_SERVE, &kind_number, FIELD(lanes), .least = 0, .most = 64,

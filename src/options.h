@@ -13,6 +13,12 @@
 #include "base/arena.h"
 #include "base/log.h"
 
+enum sandbox_wish {
+    SANDBOX_AUTO, /* what the kernel has, as base/sandbox.h tells */
+    SANDBOX_ON,   /* all of it, or no start */
+    SANDBOX_OFF,
+};
+
 /* Texts live in the arena given to options_read(), or are constants. */
 struct options {
     const char *database_url; /* "sqlite:admit.db"; DB_HOST, DB_USER, DB_PASS, DB_NAME make a
@@ -37,7 +43,8 @@ struct options {
                                         default 365 days */
     const char *trust_proxy;         /* "" nobody; "loopback" or a list of addresses (commas without
                                         spaces) whose X-Forwarded-For is believed */
-    const char *metrics_token;       /* NULL: /metrics to loopback addresses only */
+    enum sandbox_wish sandbox;
+    const char *metrics_token; /* NULL: /metrics to loopback addresses only */
 };
 
 enum option_group { OPTIONS_STORE = 1, OPTIONS_LOG = 2, OPTIONS_SERVE = 4 };

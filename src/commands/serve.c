@@ -13,6 +13,7 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "commands/confine.h"
 #include "http/server.h"
 
 enum {
@@ -111,7 +112,21 @@ static void greet(const struct options *options, uint16_t port)
     fflush(stdout);
 }
 
-static void wait_for_end(const sigset_t *signals)
+static void reload_certificate(const struct options *options, struct http_server *server)
+{
+    struct arena arena = {0};
+    const char *error = "";
+    if (!options->tls_cert) return;
+    if (http_server_reload_tls(server, options->tls_cert, options->tls_key, &arena, &error))
+        log_info("certificate reloaded", LOG_STR("file", str_of(options->tls_cert)));
+    else
+        log_error("the certificate was not reloaded, the old one stays in use",
+                  LOG_STR("reason", str_of(error)));
+    arena_free(&arena);
+}
+
+static void wait_for_end(const sigset_t *signals, const struct options *options,
+                         struct http_server *server)
 {
     for (;;) {
         int number;
@@ -122,6 +137,7 @@ static void wait_for_end(const sigset_t *signals)
         }
         log_reopen();
         log_info("log reopened");
+        reload_certificate(options, server);
     }
 }
 
@@ -147,7 +163,8 @@ static struct http_server *start_server(const struct options *options, struct ap
 }
 
 /* Engine and server, until a signal ends them. Returns the exit status. */
-static int run(const struct options *options, struct arena *arena, const sigset_t *signals)
+static int run(const struct options *options, struct sandbox *sandbox, struct arena *arena,
+               const sigset_t *signals)
 {
     size_t cores = processors();
     unsigned loops = options->http_loops ? (unsigned)options->http_loops
@@ -185,8 +202,12 @@ static int run(const struct options *options, struct arena *arena, const sigset_
     size_t cut_off = 0;
     if (server) {
         api_set_server(api, server);
-        greet(options, http_server_port(server));
-        wait_for_end(signals);
+        if (confine_calls(sandbox, options)) {
+            greet(options, http_server_port(server));
+            wait_for_end(signals, options, server);
+        } else {
+            status = 1;
+        }
         /* The server first: it answers what is under way, for which the engine must still run. */
         cut_off = http_server_stop(server, DRAIN_MS);
         if (cut_off) log_warn("requests were cut off", LOG_NUM("count", cut_off));
@@ -211,6 +232,7 @@ int command_serve(int argc, char **argv)
     }
     struct arena arena = {0};
     struct options options;
+    struct sandbox sandbox;
     if (!command_options(&options, OPTIONS_STORE | OPTIONS_LOG | OPTIONS_SERVE, argc, argv, 0,
                          usage, &arena)) {
         arena_free(&arena);
@@ -228,9 +250,10 @@ int command_serve(int argc, char **argv)
                              : isatty(STDERR_FILENO) ? LOG_TEXT
                                                      : LOG_JSON;
     int status = 1;
+    confine_files(&sandbox, &options);
     if (log_start(options.log_level, format, options.log_file)) {
         raise_descriptor_limit();
-        status = run(&options, &arena, &signals);
+        status = run(&options, &sandbox, &arena, &signals);
         log_stop();
     } else {
         command_fail("LOG_FILE is \"%s\": %s", options.log_file, strerror(errno));

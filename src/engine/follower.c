@@ -66,6 +66,7 @@ static struct timespec time_in(unsigned ms)
 static void *follower_run(void *data)
 {
     struct follower *follower = data;
+    pthread_setname_np(pthread_self(), "follower");
     pthread_mutex_lock(&follower->mutex);
     while (!follower->stopping) {
         pthread_mutex_unlock(&follower->mutex);
@@ -95,7 +96,6 @@ struct follower *follower_start(struct store *reader, struct directory *director
     pthread_cond_init(&follower->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     if (pthread_create(&follower->thread, NULL, follower_run, follower) != 0) abort();
-    pthread_setname_np(follower->thread, "follower");
     return follower;
 }
 

@@ -191,6 +191,21 @@ describe('deploy/admit.service', () => {
         await rm(directory, {recursive: true});
     });
 
+    it('leaves little to who takes the service over', {skip: without('systemd-analyze')}, async () => {
+        const score = async (text) => {
+            const directory = await newDirectory();
+            const file = join(directory, 'admit.service');
+            await writeFile(file, text);
+            const {code, stdout, stderr} = await run(['security', '--offline=yes', '--threshold=20', '--no-pager', file], {program: 'systemd-analyze'});
+            await rm(directory, {recursive: true});
+            return {code, exposure: Number(stdout.match(/exposure level for admit.service: ([\d.]+)/)?.[1]), said: stdout + stderr};
+        };
+        const {code, exposure, said} = await score(unit);
+        assert.equal(code, 0, said);
+        assert.ok(exposure <= 2, said);
+        assert.notEqual((await score(unit.replace(/^Protect.*$/gm, ''))).code, 0, 'it can be worse');
+    });
+
     it('gives the program settings that there are', () =>
         assertSettings(values('Environment').map((value) => value.split('=')[0])));
 

@@ -11,7 +11,7 @@ import {until} from './lib/time.mjs';
 const read = (path) => readFileSync(join(ROOT, path), 'utf8');
 const readme = read('README.md');
 const docs = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
-const documents = ['README.md', 'CONTRIBUTING.md', ...docs];
+const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...docs];
 
 /** The text below a heading, up to the next one. */
 function section(heading) {
