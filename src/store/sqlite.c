@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -485,8 +486,16 @@ static bool create_file(const struct opening *opening)
     return true;
 }
 
+/* SQLite counts what it allocates under a lock that all connections share; nobody asks. */
+static void stop_counting_memory(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static bool open_file(const struct opening *opening)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, stop_counting_memory);
     struct sqlite_store *store = opening->store;
     /* "./" keeps SQLite from taking a name for something else ("file:x"). */
     const char *name = opening->path[0] == '/'

@@ -141,27 +141,21 @@ struct sqlite_buckets {
 };
 struct sqlite_buckets sqlite_buckets(struct sqlite_store *store, uint64_t event_id);
 
-/* What SQLITE_BOOKING_COLUMNS, SQLITE_EVENT_COLUMNS, SQLITE_USER_COLUMNS yield; the event without
- * its types, the booking without its numbers. */
+/* What SQLITE_BOOKING_COLUMNS, SQLITE_USER_COLUMNS yield; the booking without its numbers. */
 struct booking sqlite_booking_row(sqlite3_stmt *rows);
-struct event sqlite_event_row(sqlite3_stmt *rows, struct arena *arena);
 struct user sqlite_user_row(sqlite3_stmt *rows, struct arena *arena);
+
+/* The event with its types; NULL when there is none, and after a failure. */
+struct event *sqlite_event(struct sqlite_store *store, uint64_t id, struct arena *arena);
 
 /* The ticket types of an event in order of id; the numbers of a booking, ascending. */
 struct ticket_type *sqlite_types(struct sqlite_store *store, uint64_t event_id, struct arena *arena,
                                  size_t *ret_count);
 void sqlite_numbers(struct sqlite_store *store, struct booking *booking, struct arena *arena);
 
-/* The word of which fewest rows begin with it, as 'count_word' counts them; up to SQLITE_MANY, from
- * where on those who match are not gathered first: what is wanted is walked in its own order
- * instead, and a page is full soon, because so many match. */
-enum { SQLITE_MANY = 1000 };
-struct sqlite_rare {
-    struct str word;
-    int64_t count; /* SQLITE_MANY where there are no words either */
-};
-struct sqlite_rare sqlite_rare_word(struct sqlite_store *store, enum sqlite_statement count_word,
-                                    const struct words *words);
+/* How far those that match are counted. Where there are as many, they are not gathered first: what
+ * is wanted is walked in its own order instead, and a page is full soon, because so many match. */
+enum { SQLITE_MANY = 2000 };
 
 /* Which hours hold answers to idempotent requests: as the table has it, and one more. */
 void sqlite_load_hours(struct sqlite_store *store);

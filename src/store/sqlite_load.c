@@ -22,7 +22,7 @@ struct booking sqlite_booking_row(sqlite3_stmt *rows)
     };
 }
 
-struct event sqlite_event_row(sqlite3_stmt *rows, struct arena *arena)
+static struct event event_row(sqlite3_stmt *rows, struct arena *arena)
 {
     struct event event = {
         .id = sqlite_u64(rows, 0),
@@ -108,21 +108,27 @@ struct sqlite_buckets sqlite_buckets(struct sqlite_store *store, uint64_t event_
     return buckets;
 }
 
+struct event *sqlite_event(struct sqlite_store *store, uint64_t id, struct arena *arena)
+{
+    sqlite3_stmt *rows = QUERY(store, EVENT, NUM(id));
+    if (!sqlite_next(store, rows)) return NULL;
+    struct event *event = ARENA_NEW(arena, struct event);
+    *event = event_row(rows, arena);
+    sqlite_end(rows);
+    event->types = sqlite_types(store, id, arena, &event->type_count);
+    return store->status == STORE_OK ? event : NULL;
+}
+
 /* ---- entries ---- */
 
 static void load_event(struct sqlite_store *store, struct working_set *set,
                        struct event_entry *entry)
 {
-    sqlite3_stmt *rows = QUERY(store, EVENT, NUM(entry->id));
-    if (!sqlite_next(store, rows)) {
+    const struct event *event = sqlite_event(store, entry->id, set->arena);
+    if (event)
+        working_set_put_event(set, entry, event, event->types, event->type_count);
+    else
         entry->loaded = true;
-        return;
-    }
-    struct event event = sqlite_event_row(rows, set->arena);
-    sqlite_end(rows);
-    size_t count;
-    struct ticket_type *types = sqlite_types(store, entry->id, set->arena, &count);
-    if (store->status == STORE_OK) working_set_put_event(set, entry, &event, types, count);
 }
 
 static void load_booking(struct sqlite_store *store, struct working_set *set,

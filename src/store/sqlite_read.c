@@ -35,14 +35,21 @@ static struct sqlite_value words_json(const struct words *words, struct arena *a
     return TEXT(text);
 }
 
-struct sqlite_rare sqlite_rare_word(struct sqlite_store *store, enum sqlite_statement count_word,
-                                    const struct words *words)
+/* The word of which fewest people's words begin with it; 'count' is SQLITE_MANY where all are
+ * common, or there are none. */
+struct rare_word {
+    struct str word;
+    int64_t count;
+};
+
+static struct rare_word rare_word(struct sqlite_store *store, const struct words *words)
 {
-    struct sqlite_rare rare = {.count = SQLITE_MANY};
-    for (size_t i = 0; i < words->count; i++) {
-        const struct sqlite_value values[] = {TEXT(words->items[i]), NUM(SQLITE_MANY)};
-        int64_t count = sqlite_number(store, sqlite_query(store, count_word, values, 2), 0);
-        if (count < rare.count) rare = (struct sqlite_rare){words->items[i], count};
+    struct rare_word rare = {.count = SQLITE_MANY};
+    for (size_t i = 0; i < words->count && rare.count > 0; i++) {
+        struct str word = words->items[i];
+        int64_t count =
+            sqlite_number(store, QUERY(store, USER_WORD_COUNT, TEXT(word), NUM(rare.count)), 0);
+        if (count < rare.count) rare = (struct rare_word){word, count};
     }
     return rare;
 }
@@ -144,7 +151,7 @@ static bool few_users(struct sqlite_store *store, const struct words *words, str
                       struct sqlite_value *ret_ids)
 {
     if (!words->count) return false;
-    struct sqlite_rare rare = sqlite_rare_word(store, STATEMENT_USER_WORD_COUNT, words);
+    struct rare_word rare = rare_word(store, words);
     if (rare.count >= SQLITE_MANY) return false;
     struct buf json = {0};
     size_t count = 0;
@@ -307,7 +314,7 @@ enum store_status sqlite_list_users(struct store *base, const struct user_query 
                                     struct arena *arena, struct user_list *ret_list)
 {
     struct sqlite_store *store = sqlite_begin_read(base);
-    struct sqlite_rare rare = sqlite_rare_word(store, STATEMENT_USER_WORD_COUNT, &query->q);
+    struct rare_word rare = rare_word(store, &query->q);
     struct sqlite_value after = NUM(query->after), role = NUM(query->role),
                         words = words_json(&query->q, arena), limit = NUM(query->limit);
     sqlite3_stmt *rows;

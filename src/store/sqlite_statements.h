@@ -235,72 +235,81 @@
 
 /* ---- the search for events ----
  *
- * ?1 words as JSON, [[bits of 'fields', word], ...], or NULL   ?2 day or NULL
- * ?3, ?4 starts_at from and below   ?5 status or -1   ?6 organizer or 0
- * ?7 whose drafts, 0 none, -1 all   ?8 now, or 0: available or not   ?9 limit
- * ?10, ?11 where the page begins: sort key and id
+ * ?2, ?3 starts_at from and below   ?4 day or NULL   ?5 status or -1   ?6 organizer or 0
+ * ?7 whose drafts, 0 none, -1 all   ?8 now, or 0: available or not
+ * ?9, ?10 where the page begins: sort key and id
  *
- * The first five walk an index in the order that is wanted, and stop when the page is full. The
- * last one begins with the few events that have a rare word, a day or an organizer, and sorts their
- * ids: only those of the page are read whole.
- */
+ * ?11, ?12 the day, the organizer, or the word and its fields
+ *
+ * Those that walk a source yield ids in the order of the page, until it is full. Only where a word
+ * begins several others, or the order is that of names, a rare one's events are gathered and
+ * sorted. */
+
+/* What a search asks of an event apart from its words: ?2 to ?8 are alike in all statements. */
 #define SQLITE_SEARCH_FILTERS                                                                      \
-    "+e.starts_at >= ?3 AND +e.starts_at < ?4 AND (?2 IS NULL OR +e.local_day = ?2) "              \
+    "+e.starts_at >= ?2 AND +e.starts_at < ?3 AND (?4 IS NULL OR +e.local_day = ?4) "              \
     "AND (?5 < 0 OR e.status = ?5) AND (?6 = 0 OR +e.organizer_id = ?6) "                          \
     "AND (e.status <> 0 OR ?7 = -1 OR (?7 <> 0 AND +e.organizer_id = ?7)) "                        \
     "AND (?8 = 0 OR (e.status = 1 AND (e.starts_at = 0 OR e.starts_at > ?8) AND EXISTS "           \
     "(SELECT 1 FROM ticket_types AS t WHERE t.event_id = e.id AND t.waiting = 0 "                  \
-    "AND t.booked + t.held < t.capacity))) "                                                       \
-    "AND (?1 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(?1) AS w WHERE NOT EXISTS "            \
-    "(SELECT 1 FROM event_words AS h WHERE h.event_id = e.id "                                     \
-    "AND h.word >= json_extract(w.value, '$[1]') "                                                 \
-    "AND h.word < json_extract(w.value, '$[1]') || char(1114111) "                                 \
-    "AND h.fields & json_extract(w.value, '$[0]')))) "
-#define SQLITE_SEARCH(from, where)                                                                 \
-    "SELECT " SQLITE_EVENT_COLUMNS " FROM events AS e " from                                       \
-    " CROSS JOIN event_counters AS c ON c.event_id = e.id WHERE " where                            \
+    "AND t.booked + t.held < t.capacity))) "
+
+#define SQLITE_SEARCH_WALK(index, where)                                                           \
+    "SELECT e.id, e.starts_at FROM events AS e INDEXED BY " index " WHERE " where                  \
     " AND " SQLITE_SEARCH_FILTERS
-#define SQLITE_SEARCH_KEY                                                                          \
-    "CASE WHEN ?12 = 2 THEN e.name_folded WHEN e.starts_at = 0 THEN 9223372036854775807 "          \
-    "WHEN ?12 = 0 THEN e.starts_at ELSE -e.starts_at END"
+
+/* A source of events, three ways: those that start at ?9 and have an id above ?10; those that start
+ * later than ?9; and earlier, backwards. */
+#define SQLITE_SEARCH_SOURCE(X, name, id, source)                                                  \
+    X(name##_AT, "SELECT " id ", starts_at FROM " source " AND starts_at = ?9 AND " id " > ?10 "   \
+                 "ORDER BY " id)                                                                   \
+    X(name##_LATER, "SELECT " id ", starts_at FROM " source " AND starts_at > ?9 "                 \
+                    "AND starts_at < ?3 ORDER BY starts_at, " id)                                  \
+    X(name##_EARLIER, "SELECT " id ", starts_at FROM " source " AND starts_at < ?9 "               \
+                      "AND starts_at >= max(?2, 1) ORDER BY starts_at DESC, " id)
 
 #define SQLITE_SEARCH_STATEMENTS(X)                                                                \
-    X(SEARCH_STARTING_AT,                                                                          \
-      SQLITE_SEARCH("INDEXED BY events_by_start",                                                  \
-                    "e.starts_at = ?10 AND e.id > ?11") "ORDER BY e.id LIMIT ?9")                  \
-    X(SEARCH_STARTING_LATER,                                                                       \
-      SQLITE_SEARCH(                                                                               \
-          "INDEXED BY events_by_start",                                                            \
-          "e.starts_at > ?10 AND e.starts_at < ?4") "ORDER BY e.starts_at, e.id LIMIT ?9")         \
-    X(SEARCH_STARTING_EARLIER,                                                                     \
-      SQLITE_SEARCH("INDEXED BY events_by_start_descending",                                       \
-                    "e.starts_at < ?10 AND e.starts_at >= max(?3, 1)") "ORDER BY e.starts_at "     \
-                                                                       "DESC, e.id LIMIT ?9")      \
-    X(SEARCH_NAMED, SQLITE_SEARCH("INDEXED BY events_by_name",                                     \
-                                  "e.name_folded = ?10 AND e.id > ?11") "ORDER BY e.id LIMIT ?9")  \
+    X(SEARCH_ALL_AT,                                                                               \
+      SQLITE_SEARCH_WALK("events_by_start", "e.starts_at = ?9 AND e.id > ?10") "ORDER BY e.id")    \
+    X(SEARCH_ALL_LATER,                                                                            \
+      SQLITE_SEARCH_WALK("events_by_start",                                                        \
+                         "e.starts_at > ?9 AND e.starts_at < ?3") "ORDER BY e.starts_at, e.id")    \
+    X(SEARCH_ALL_EARLIER,                                                                          \
+      SQLITE_SEARCH_WALK("events_by_start_descending",                                             \
+                         "e.starts_at < ?9 AND e.starts_at >= max(?2, 1)") "ORDER BY e.starts_at " \
+                                                                           "DESC, e.id")           \
+    SQLITE_SEARCH_SOURCE(X, SEARCH_DAY, "id",                                                      \
+                         "events INDEXED BY events_by_day "                                        \
+                         "WHERE local_day = ?11 AND local_day IS NOT NULL")                        \
+    SQLITE_SEARCH_SOURCE(X, SEARCH_ORGANIZER, "id",                                                \
+                         "events INDEXED BY events_by_organizer WHERE organizer_id = ?11")         \
+    SQLITE_SEARCH_SOURCE(X, SEARCH_WORD, "event_id",                                               \
+                         "event_search WHERE word = ?11 AND fields & ?12")                         \
+    X(SEARCH_NAMED,                                                                                \
+      SQLITE_SEARCH_WALK("events_by_name", "e.name_folded = ?9 AND e.id > ?10") "ORDER BY e.id")   \
     X(SEARCH_NAMED_LATER,                                                                          \
-      SQLITE_SEARCH("INDEXED BY events_by_name",                                                   \
-                    "e.name_folded > ?10") "ORDER BY e.name_folded, e.id LIMIT ?9")                \
-    X(SEARCH_FEW,                                                                                  \
-      "SELECT " SQLITE_EVENT_COLUMNS " FROM (SELECT e.id AS id FROM events AS e WHERE "            \
-      "e.id IN (SELECT event_id FROM event_words INDEXED BY event_words_by_word "                  \
-      "WHERE ?13 = 1 AND word >= ?14 AND word < ?14 || char(1114111) AND fields & ?15 "            \
-      "UNION SELECT id FROM events INDEXED BY events_by_day "                                      \
-      "WHERE ?13 = 2 AND local_day = ?2 AND local_day IS NOT NULL "                                \
-      "UNION SELECT id FROM events INDEXED BY events_by_organizer "                                \
-      "WHERE ?13 = 3 AND organizer_id = ?6) "                                                      \
-      "AND (?10 IS NULL OR (" SQLITE_SEARCH_KEY ", e.id) > (?10, ?11)) "                           \
-      "AND " SQLITE_SEARCH_FILTERS "ORDER BY " SQLITE_SEARCH_KEY ", e.id LIMIT ?9) AS f "          \
-      "CROSS JOIN events AS e ON e.id = f.id "                                                     \
-      "CROSS JOIN event_counters AS c ON c.event_id = e.id "                                       \
-      "ORDER BY " SQLITE_SEARCH_KEY ", e.id")                                                      \
-    X(EVENT_WORD_COUNT, "SELECT count(*) FROM (SELECT 1 FROM event_words "                         \
-                        "INDEXED BY event_words_by_word "                                          \
+      SQLITE_SEARCH_WALK("events_by_name", "e.name_folded > ?9") "ORDER BY e.name_folded, e.id")   \
+    X(SEARCH_ONE, "SELECT 1 FROM events AS e WHERE e.id = ?1 AND " SQLITE_SEARCH_FILTERS)          \
+    X(EVENT_HAS_WORD, "SELECT 1 FROM event_words WHERE event_id = ?1 AND word >= ?2 "              \
+                      "AND word < ?2 || char(1114111) AND fields & ?3 LIMIT 1")                    \
+    X(EVENT_NAME, "SELECT name_folded FROM events WHERE id = ?1")                                  \
+    X(EVENTS_WITH_WORD, "SELECT event_id, starts_at FROM event_search "                            \
+                        "WHERE word >= ?1 AND word < ?1 || char(1114111) AND fields & ?2")         \
+    X(EVENTS_OF_DAY, "SELECT id, starts_at FROM events INDEXED BY events_by_day "                  \
+                     "WHERE local_day = ?1 AND local_day IS NOT NULL")                             \
+    X(EVENTS_OF_ORGANIZER, "SELECT id, starts_at FROM events INDEXED BY events_by_organizer "      \
+                           "WHERE organizer_id = ?1")                                              \
+    X(WORD_FIRST, "SELECT min(word) FROM event_search "                                            \
+                  "WHERE word >= ?1 AND word < ?1 || char(1114111)")                               \
+    X(WORD_LAST, "SELECT max(word) FROM event_search "                                             \
+                 "WHERE word >= ?1 AND word < ?1 || char(1114111)")                                \
+    X(EVENT_WORD_COUNT, "SELECT count(*) FROM (SELECT 1 FROM event_search "                        \
                         "WHERE word >= ?1 AND word < ?1 || char(1114111) LIMIT ?2)")               \
-    X(EVENTS_OF_DAY, "SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_day "        \
-                     "WHERE local_day = ?1 AND local_day IS NOT NULL LIMIT ?2)")                   \
-    X(EVENTS_OF_ORGANIZER, "SELECT count(*) FROM (SELECT 1 FROM events "                           \
-                           "INDEXED BY events_by_organizer WHERE organizer_id = ?1 LIMIT ?2)")
+    X(EVENTS_OF_DAY_COUNT, "SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_day "  \
+                           "WHERE local_day = ?1 AND local_day IS NOT NULL LIMIT ?2)")             \
+    X(EVENTS_OF_ORGANIZER_COUNT,                                                                   \
+      "SELECT count(*) FROM (SELECT 1 FROM events "                                                \
+      "INDEXED BY events_by_organizer WHERE organizer_id = ?1 LIMIT ?2)")
 
 /* ---- the check ---- */
 
