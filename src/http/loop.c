@@ -11,6 +11,7 @@
 #include <event2/listener.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/recycle.h"
 
 #define ACCEPT_PAUSE_MS 100
 #define WARN_AGAIN_S    60
@@ -228,6 +229,7 @@ static void *run(void *data)
     if (settings->loop_started) settings->loop_started(loop->index, settings->data);
     event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
     cut_off(loop);
+    recycle_release();
     return NULL;
 }
 

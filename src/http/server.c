@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/recycle.h"
 #include "http/listen.h"
 #include "http/tls.h"
 
@@ -87,6 +88,7 @@ struct http_server *http_server_start(const struct http_settings *settings, stru
     }
     signal(SIGPIPE, SIG_IGN);
     event_set_log_callback(log_of_libevent);
+    event_set_mem_functions(recycle_malloc, recycle_realloc, recycle_free);
 
     const char *error = open_all(server, arena);
     if (!error) return server;
