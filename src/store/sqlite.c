@@ -234,33 +234,20 @@ enum store_status sqlite_end_read(struct sqlite_store *store)
 
 /* ---- what the writer keeps in memory ---- */
 
-void sqlite_add_hour(struct sqlite_store *store, int64_t hour)
+static void load_replays(struct sqlite_store *store)
 {
-    size_t at = store->hour_count;
-    while (at > 0 && store->hours[at - 1] > hour)
-        at--;
-    if (at > 0 && store->hours[at - 1] == hour) return;
-    if (store->hour_count == HOURS_MAX) {
-        if (at == 0) return; /* older than all that are looked at */
-        memmove(store->hours, store->hours + 1, (--at) * sizeof(*store->hours));
-    } else {
-        memmove(store->hours + at + 1, store->hours + at,
-                (store->hour_count++ - at) * sizeof(*store->hours));
+    replay_index_init(&store->replays);
+    sqlite3_stmt *rows = QUERY(store, REPLAY_KEYS, NUM(0));
+    while (sqlite_next(store, rows)) {
+        struct replay_key key = {.user_id = sqlite_u64(rows, 2)};
+        if (sqlite3_column_bytes(rows, 3) != sizeof(key.key)) {
+            sqlite_refuse(store, "the key of a stored answer is damaged");
+            break;
+        }
+        memcpy(key.key, sqlite3_column_blob(rows, 3), sizeof(key.key));
+        replay_index_add(&store->replays, &key, sqlite_u64(rows, 0), sqlite3_column_int64(rows, 1));
     }
-    store->hours[at] = hour;
-}
-
-void sqlite_load_hours(struct sqlite_store *store)
-{
-    int64_t hours[HOURS_MAX];
-    size_t count = 0;
-    sqlite3_stmt *rows = QUERY(store, REPLAY_HOURS, NUM(HOURS_MAX));
-    while (sqlite_next(store, rows))
-        hours[count++] = sqlite3_column_int64(rows, 0);
-    if (store->status != STORE_OK) return; /* an hour too many does no harm */
-    store->hour_count = 0;
-    while (count > 0)
-        sqlite_add_hour(store, hours[--count]);
+    sqlite_end(rows);
 }
 
 static void load_sequences(struct sqlite_store *store)
@@ -595,7 +582,7 @@ static bool open_store(const struct opening *opening, bool migrate)
     if (!writes) return true;
     sqlite3_wal_hook(store->db, wal_grew, store);
     load_sequences(store);
-    sqlite_load_hours(store);
+    load_replays(store);
     return store->status == STORE_OK ||
            refuse(opening, "%s cannot be read: %s. Restore a backup of it.", opening->path,
                   store->error);
@@ -610,6 +597,7 @@ static void sqlite_close(struct store *base)
     assert(code == SQLITE_OK);
     (void)code;
     if (store->lock >= 0) close(store->lock);
+    replay_index_free(&store->replays);
     free(store);
 }
 

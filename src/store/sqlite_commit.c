@@ -217,12 +217,18 @@ static void write_replay(struct sqlite_store *store, const struct change *change
 {
     const struct replay_key *key = change->replay.key;
     const struct replay_answer *answer = change->replay.answer;
-    int64_t hour = answer->at / HOUR_MS;
-    RUN(store, REPLAY_INSERT, NUM(hour), NUM(key->user_id),
+    sqlite3_stmt *other = sqlite_find_replay(store, key, answer->at);
+    if (other) {
+        sqlite_end(other);
+        sqlite_refuse(store, "there is an answer to this key already");
+        return;
+    }
+    RUN(store, REPLAY_INSERT, NUM(key->user_id),
         BLOB(((struct str){(const char *)key->key, sizeof(key->key)})),
         BLOB(((struct str){(const char *)answer->request, sizeof(answer->request)})),
         NUM(answer->status), NUM(answer->at), BLOB(answer->body));
-    sqlite_add_hour(store, hour);
+    replay_index_add(&store->replays, key, (uint64_t)sqlite3_last_insert_rowid(store->db),
+                     answer->at);
 }
 
 static void prune(struct sqlite_store *store, const struct change *change)
@@ -230,7 +236,8 @@ static void prune(struct sqlite_store *store, const struct change *change)
     uint32_t most = change->prune.most;
     if (change->prune.cancelled_before)
         RUN(store, PRUNE_BOOKINGS, NUM(change->prune.cancelled_before), NUM(most));
-    RUN(store, PRUNE_REPLAYS, NUM(change->prune.replays_before / HOUR_MS), NUM(most));
+    RUN(store, PRUNE_REPLAYS, NUM(change->prune.replays_before), NUM(most));
+    replay_index_prune(&store->replays, change->prune.replays_before);
     RUN(store, PRUNE_REVOCATIONS, NUM(change->prune.revocations_before), NUM(most));
 }
 
@@ -327,12 +334,9 @@ static void write_sequences(struct sqlite_store *store, const struct working_set
 enum store_status sqlite_commit(struct store *base, struct working_set *set)
 {
     struct sqlite_store *store = sqlite_begin_write(base);
-    bool pruned = false;
     store->journal_next = store->next[SEQUENCE_JOURNAL];
-    for (size_t i = 0; i < set->changes.count && store->status == STORE_OK; i++) {
+    for (size_t i = 0; i < set->changes.count && store->status == STORE_OK; i++)
         write_change(store, &set->changes.items[i], set->arena);
-        pruned |= set->changes.items[i].kind == CHANGE_PRUNE;
-    }
     write_counters(store, set);
     write_line(store, set);
     write_holders(store, set);
@@ -344,6 +348,5 @@ enum store_status sqlite_commit(struct store *base, struct working_set *set)
         store->next[i] += set->ids[i].used;
     store->next[SEQUENCE_JOURNAL] = store->journal_next;
     store->committed = true;
-    if (pruned) sqlite_load_hours(store);
     return STORE_OK;
 }

@@ -16,6 +16,7 @@
 #include <sqlite3.h>
 
 #include "store/driver.h"
+#include "store/replay_index.h"
 #include "store/sqlite_statements.h"
 
 enum sqlite_statement {
@@ -28,13 +29,10 @@ enum sqlite_statement {
 enum {
     SEQUENCE_JOURNAL = SEQUENCE_COUNT, /* behind those that core knows */
     SQLITE_SEQUENCES,
-    SEQUENCE_JOURNAL_KEY = 100, /* how it is written in the table */
-    BOOKINGS_BUCKET = 8192,     /* as in the index bookings_by_user */
-    REPLAY_HOURS = 24,
-    HOURS_MAX = 64,
+    SEQUENCE_JOURNAL_KEY = 100,      /* how it is written in the table */
+    BOOKINGS_BUCKET = 8192,          /* as in the index bookings_by_user */
+    REPLAY_MS = 25 * 60 * 60 * 1000, /* older answers are not found: a day, and some */
 };
-
-#define HOUR_MS INT64_C(3600000)
 
 struct sqlite_store {
     struct store store;
@@ -53,10 +51,7 @@ struct sqlite_store {
     uint64_t next[SQLITE_SEQUENCES];
     uint64_t journal_next; /* within the commit that is going on */
 
-    /* Hours that may hold answers to idempotent requests, ascending, the newest of them: looking
-     * for a key in all hours of the past day costs nothing where most of them are empty. */
-    int64_t hours[HOURS_MAX];
-    size_t hour_count;
+    struct replay_index replays; /* which row of 'idempotency' answers to which key */
 
     int wal_frames;  /* in the write-ahead log after the last commit */
     int wal_tidy_at; /* frames at which it is looked at again */
@@ -157,9 +152,9 @@ void sqlite_numbers(struct sqlite_store *store, struct booking *booking, struct 
  * is wanted is walked in its own order instead, and a page is full soon, because so many match. */
 enum { SQLITE_MANY = 2000 };
 
-/* Which hours hold answers to idempotent requests: as the table has it, and one more. */
-void sqlite_load_hours(struct sqlite_store *store);
-void sqlite_add_hour(struct sqlite_store *store, int64_t hour);
+/* The row of REPLAY that answers to 'key'; NULL when there is none, or it is too old at 'now'. */
+sqlite3_stmt *sqlite_find_replay(struct sqlite_store *store, const struct replay_key *key,
+                                 int64_t now);
 
 /* sqlite_load.c, sqlite_commit.c, sqlite_read.c, sqlite_search.c, sqlite_check.c: their parts of
  * the driver. */

@@ -222,26 +222,35 @@ static void load_user_bookings(struct sqlite_store *store, struct working_set *s
     entry->count = ids.count;
 }
 
+sqlite3_stmt *sqlite_find_replay(struct sqlite_store *store, const struct replay_key *key,
+                                 int64_t now)
+{
+    struct replay_search search = {0};
+    struct str bytes = {(const char *)key->key, sizeof(key->key)};
+    uint64_t id;
+    while ((id = replay_index_find(&store->replays, key, &search))) {
+        sqlite3_stmt *rows = QUERY(store, REPLAY, NUM(id), NUM(key->user_id), BLOB(bytes));
+        if (!sqlite_next(store, rows)) continue;
+        if (sqlite3_column_int64(rows, 2) > now - REPLAY_MS) return rows;
+        sqlite_end(rows);
+    }
+    return NULL;
+}
+
 static void load_replay(struct sqlite_store *store, struct working_set *set,
                         struct replay_entry *entry)
 {
     entry->loaded = true;
-    int64_t oldest = set->now / HOUR_MS - REPLAY_HOURS;
-    struct str key = {(const char *)entry->key.key, sizeof(entry->key.key)};
-    for (size_t i = store->hour_count; i-- > 0 && store->hours[i] >= oldest;) {
-        sqlite3_stmt *rows =
-            QUERY(store, REPLAY, NUM(store->hours[i]), NUM(entry->key.user_id), BLOB(key));
-        if (!sqlite_next(store, rows)) continue;
-        entry->found = true;
-        struct str request = sqlite_text(rows, 0, set->arena);
-        assert(request.len == sizeof(entry->answer.request));
-        memcpy(entry->answer.request, request.data, request.len);
-        entry->answer.status = sqlite3_column_int(rows, 1);
-        entry->answer.at = sqlite3_column_int64(rows, 2);
-        entry->answer.body = sqlite_text(rows, 3, set->arena);
-        sqlite_end(rows);
-        return;
-    }
+    sqlite3_stmt *rows = sqlite_find_replay(store, &entry->key, set->now);
+    if (!rows) return;
+    entry->found = true;
+    struct str request = sqlite_text(rows, 0, set->arena);
+    assert(request.len == sizeof(entry->answer.request));
+    memcpy(entry->answer.request, request.data, request.len);
+    entry->answer.status = sqlite3_column_int(rows, 1);
+    entry->answer.at = sqlite3_column_int64(rows, 2);
+    entry->answer.body = sqlite_text(rows, 3, set->arena);
+    sqlite_end(rows);
 }
 
 /* From the sequence as it was at the beginning of the batch: what is not used is not spent. */

@@ -33,10 +33,8 @@
     X(SEQUENCES, "SELECT sequence, next FROM sequences")                                           \
     X(SEQUENCE_PUT, "INSERT INTO sequences (sequence, next) VALUES (?1, ?2) "                      \
                     "ON CONFLICT (sequence) DO UPDATE SET next = excluded.next")                   \
-    X(REPLAY_HOURS, "WITH RECURSIVE h(hour) AS (SELECT max(hour) FROM idempotency UNION ALL "      \
-                    "SELECT (SELECT max(i.hour) FROM idempotency AS i WHERE i.hour < h.hour) "     \
-                    "FROM h WHERE h.hour IS NOT NULL) "                                            \
-                    "SELECT hour FROM h WHERE hour IS NOT NULL LIMIT ?1")
+    X(REPLAY_KEYS, "SELECT id, at, user_id, key FROM idempotency INDEXED BY idempotency_by_time "  \
+                   "WHERE at >= ?1 ORDER BY at")
 
 /* ---- what a batch loads ---- */
 
@@ -59,7 +57,7 @@
       "SELECT " SQLITE_USER_COLUMNS " FROM users AS u WHERE u.username_folded = ?1")               \
     X(HOLDER, "SELECT quantity FROM holders WHERE event_id = ?1 AND user_id = ?2")                 \
     X(REPLAY, "SELECT request, status, at, body FROM idempotency "                                 \
-              "WHERE hour = ?1 AND user_id = ?2 AND key = ?3")                                     \
+              "WHERE id = ?1 AND user_id = ?2 AND key = ?3")                                       \
     X(BUCKETS, "SELECT (SELECT min(id) FROM bookings) / 8192, "                                    \
                "(SELECT max(id) FROM bookings) / 8192")                                            \
     X(BUCKETS_OF_EVENT, "SELECT (SELECT min(id) FROM bookings WHERE event_id = ?1) / 8192, "       \
@@ -149,12 +147,13 @@
     X(USER_WORDS_DELETE, "DELETE FROM user_words WHERE user_id = ?1")                              \
     X(REVOKE, "INSERT INTO revocations VALUES (?1, ?2) ON CONFLICT (user_id) "                     \
               "DO UPDATE SET not_before = max(not_before, excluded.not_before)")                   \
-    X(REPLAY_INSERT, "INSERT INTO idempotency VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                \
+    X(REPLAY_INSERT, "INSERT INTO idempotency (user_id, key, request, status, at, body) VALUES "   \
+                     "(?1, ?2, ?3, ?4, ?5, ?6)")                                                   \
     X(PRUNE_BOOKINGS, "DELETE FROM bookings WHERE id IN (SELECT id FROM bookings "                 \
                       "INDEXED BY bookings_ended WHERE status IN (4, 5) AND updated_at < ?1 "      \
                       "ORDER BY updated_at LIMIT ?2)")                                             \
-    X(PRUNE_REPLAYS, "DELETE FROM idempotency WHERE (hour, user_id, key) IN "                      \
-                     "(SELECT hour, user_id, key FROM idempotency WHERE hour < ?1 LIMIT ?2)")      \
+    X(PRUNE_REPLAYS, "DELETE FROM idempotency WHERE id IN (SELECT id FROM idempotency "            \
+                     "INDEXED BY idempotency_by_time WHERE at < ?1 ORDER BY at LIMIT ?2)")         \
     X(PRUNE_REVOCATIONS, "DELETE FROM revocations WHERE user_id IN (SELECT user_id "               \
                          "FROM revocations INDEXED BY revocations_by_time "                        \
                          "WHERE not_before < ?1 LIMIT ?2)")

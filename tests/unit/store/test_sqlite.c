@@ -129,6 +129,44 @@ static void an_older_version_is_for_migrate_only(void **state)
     store_close(store);
 }
 
+/* A file of the first release: what is in it is found by the ways of today. */
+static void a_file_of_the_first_version_is_brought_up_to_date(void **state)
+{
+    struct box_office *box = *state;
+    const char *path = file_of(box, "first.db");
+    static const char *const rows =
+        "INSERT INTO events VALUES (1, 9, 1, 5000, 0, 0, 0, 1, 1, 1, 'EUR', 'UTC', 'Jazz night', "
+        "'jazz night', 'Hall', ''), (2, 9, 1, 4000, 0, 0, 0, 1, 1, 1, 'EUR', 'UTC', 'Jazz brunch', "
+        "'jazz brunch', 'Hall', '');"
+        "INSERT INTO event_counters VALUES (1, 1, 0), (2, 1, 0);"
+        "INSERT INTO event_words VALUES (1, 'jazz', 1), (1, 'night', 1), (2, 'jazz', 1), "
+        "(2, 'brunch', 1);"
+        "INSERT INTO idempotency VALUES (500000, 7, x'00112233445566778899aabbccddeeff', "
+        "x'ffeeddccbbaa99887766554433221100', 201, 1800000000000, x'7b7d')";
+    raw(path, sqlite_migrations[0].sql);
+    raw(path, rows);
+    box->url = url_of(box, "first.db");
+    open_both(box);
+
+    struct str word = STR("jazz");
+    struct event_query query = {.q = {&word, 1}, .status = -1, .limit = 5};
+    struct event_list list;
+    OK(store_search_events(box->reader, &query, &box->arena, &list));
+    assert_int_equal(list.count, 2);
+    assert_int_equal(list.items[0]->id, 2);
+    assert_int_equal(list.items[1]->id, 1);
+
+    struct replay_key key = {.user_id = 7};
+    for (unsigned i = 0; i < 16; i++)
+        key.key[i] = (unsigned char)(i * 0x11);
+    struct working_set *set = begin(box);
+    const struct replay_entry *entry = working_set_want_replay(set, &key);
+    OK(store_load(box->writer, set));
+    assert_true(entry->found);
+    assert_int_equal(entry->answer.status, 201);
+    store_abandon(box->writer);
+}
+
 static void a_foreign_file_is_refused_and_left_alone(void **state)
 {
     struct box_office *box = *state;
@@ -784,6 +822,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         STORE_TEST(a_newer_version_is_refused),
         STORE_TEST(an_older_version_is_for_migrate_only),
+        STORE_TEST(a_file_of_the_first_version_is_brought_up_to_date),
         STORE_TEST(a_foreign_file_is_refused_and_left_alone),
         STORE_TEST(a_path_that_cannot_be_is_explained),
         STORE_TEST(a_relative_path_is_fine_whatever_it_looks_like),
