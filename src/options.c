@@ -345,7 +345,7 @@ static const struct kind kind_proxies = {
 /* In groups, as in the help, and there in this order. */
 static const struct row rows[] = {
     {"database-url", "DATABASE_URL", OPTIONS_STORE, &kind_database, FIELD(database_url),
-     .fallback = "sqlite:admit.db", .secret = true, .help = "where everything is kept"},
+     .fallback = "sqlite:admit.db", .secret = true, .help = "the store: a file, or postgres://..."},
     {"db-host", "DB_HOST", OPTIONS_STORE, &kind_text, PART(db_host),
      .help = "these four in place of a mysql:// DATABASE_URL"},
     {"db-user", "DB_USER", OPTIONS_STORE, &kind_text, PART(db_user), .help = "its user"},

@@ -26,7 +26,13 @@ function program(name, args, env = {}) {
 }
 
 /** How a statement is run on each kind of server, and where the server is. */
-const servers = {};
+const servers = {
+    postgres: {
+        variable: 'TEST_POSTGRES_URL',
+        drop: (name) => `DROP DATABASE ${name} WITH (FORCE)`,
+        run: (url, text) => program('psql', ['-qX', '-v', 'ON_ERROR_STOP=1', '-c', text, url.href]),
+    },
+};
 
 /** The kinds of servers that are there. */
 export const serverKinds = Object.keys(servers).filter((kind) => process.env[servers[kind].variable]);

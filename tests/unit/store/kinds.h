@@ -15,6 +15,8 @@
 
 enum { URL_SIZE = 300, DATABASES_MAX = 16 };
 
+#include "kind_postgres.h"
+
 struct kind {
     const char *name; /* as URLs begin */
     bool is_durable;
@@ -31,6 +33,12 @@ struct kind {
 static const struct kind all_kinds[] = {
     {.name = "memory"},
     {.name = "sqlite", .is_durable = true, .is_file = true},
+    {.name = "postgres",
+     .is_durable = true,
+     .is_shared = true,
+     .variable = "TEST_POSTGRES_URL",
+     .make = postgres_make,
+     .drop = postgres_drop},
 };
 enum { KINDS = sizeof(all_kinds) / sizeof(all_kinds[0]) };
 
