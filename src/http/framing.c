@@ -27,11 +27,17 @@ enum {
     CHUNK_SIZE_DIGITS = 8 /* more than any body may have */
 };
 
-/* A token of RFC 9110, section 5.6.2. */
+/* A token of RFC 9110, section 5.6.2: letters, digits and these. */
+static const bool token_chars[256] = {
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,  ['#'] = true,
+    ['$'] = true,         ['%'] = true,         ['&'] = true,         ['\''] = true, ['*'] = true,
+    ['+'] = true,         ['-'] = true,         ['.'] = true,         ['^'] = true,  ['_'] = true,
+    ['`'] = true,         ['|'] = true,         ['~'] = true,
+};
+
 static bool is_token_char(unsigned char c)
 {
-    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') return true;
-    return c > ' ' && c < 127 && !memchr("\"(),/:;<=>?@[\\]{}", c, 17);
+    return token_chars[c];
 }
 
 static bool is_control(unsigned char c)
@@ -39,9 +45,17 @@ static bool is_control(unsigned char c)
     return c < ' ' || c == 127;
 }
 
-static void keep(struct framing *framing, char c)
+static void keep(struct framing *framing, const char *data, size_t len)
 {
-    if (framing->line_len < FRAMING_LINE_KEPT) framing->line[framing->line_len++] = c;
+    const size_t room = FRAMING_LINE_KEPT - framing->line_len;
+    if (len > room) len = room;
+    memcpy(framing->line + framing->line_len, data, len);
+    framing->line_len = (uint8_t)(framing->line_len + len);
+}
+
+static void keep_char(struct framing *framing, unsigned char c)
+{
+    keep(framing, (const char *)&c, 1);
 }
 
 static void begin(struct framing *framing)
@@ -73,7 +87,7 @@ static bool first_line(struct framing *framing, unsigned char c)
                memcmp(framing->line, "HTTP/1.", VERSION_LEN - 1) == 0 &&
                framing->line[VERSION_LEN - 1] >= '0' && framing->line[VERSION_LEN - 1] <= '9';
     }
-    keep(framing, (char)c);
+    keep_char(framing, c);
     return !is_control(c) && (framing->spaces > 0 || is_token_char(c));
 }
 
@@ -124,15 +138,15 @@ static bool head(struct framing *framing, unsigned char c)
     case LINE_START:
         framing->line_len = 0;
         framing->state = c == '\r' ? HEAD_END : NAME;
-        keep(framing, (char)c);
+        keep_char(framing, c);
         return c == '\r' || is_token_char(c);
     case NAME:
-        keep(framing, (char)c);
+        keep_char(framing, c);
         if (c == ':') name_end(framing);
         return c == ':' || is_token_char(c);
     case VALUE:
         if (c != '\r') {
-            keep(framing, (char)c);
+            keep_char(framing, c);
             return c == '\t' || !is_control(c);
         }
         framing->state = LINE_END;
@@ -188,8 +202,8 @@ static size_t skip(struct framing *framing, size_t len)
     return taken;
 }
 
-/* How many bytes at the start are neither less than 'least' nor DEL; eight at a time, and so
- * perhaps some less than there are (after Mycroft). */
+/* How many bytes at the start are neither less than 'least' nor DEL; eight at a time (after
+ * Mycroft). */
 static size_t plain_prefix(const char *data, size_t len, unsigned char least)
 {
     const uint64_t ones = UINT64_MAX / 255, highs = ones * 128;
@@ -200,27 +214,40 @@ static size_t plain_prefix(const char *data, size_t len, unsigned char least)
         const uint64_t less = (word - ones * least) & ~word;
         if ((less | ((deleted - ones) & ~deleted)) & highs) break;
     }
+    while (at < len && (unsigned char)data[at] >= least && data[at] != 127)
+        at++;
     return at;
 }
 
-/* Most bytes of most requests: of the target, and of headers that do not matter here. */
-static size_t skip_plain(struct framing *framing, const char *data, size_t len)
+static size_t token_prefix(const char *data, size_t len)
 {
-    if (framing->state == VALUE && framing->line_len == FRAMING_LINE_KEPT)
-        return plain_prefix(data, len, ' ');
-    if (framing->state == FIRST_LINE && framing->spaces == 1 && framing->line_len > 0)
-        return plain_prefix(data, len, ' ' + 1);
-    return 0;
+    size_t at = 0;
+    while (at < len && is_token_char((unsigned char)data[at]))
+        at++;
+    return at;
+}
+
+/* The bytes that leave the state as it is: most of most requests. 0 where the next one does not. */
+static size_t take_run(struct framing *framing, const char *data, size_t len)
+{
+    size_t taken = 0;
+    switch (framing->state) {
+    case BODY:
+    case CHUNK_DATA: return skip(framing, len);
+    case NAME: taken = token_prefix(data, len); break;
+    case VALUE: taken = plain_prefix(data, len, ' '); break;
+    case FIRST_LINE:
+        if (framing->spaces > 0) taken = plain_prefix(data, len, ' ' + 1);
+        break;
+    }
+    keep(framing, data, taken);
+    return taken;
 }
 
 void framing_feed(struct framing *framing, const char *data, size_t len)
 {
     while (len > 0 && !framing->bad) {
-        size_t taken = 0;
-        if (framing->state == BODY || framing->state == CHUNK_DATA)
-            taken = skip(framing, len);
-        else
-            taken = skip_plain(framing, data, len);
+        size_t taken = take_run(framing, data, len);
         if (taken == 0) {
             taken = 1;
             const unsigned char c = (unsigned char)*data;
