@@ -353,6 +353,10 @@ static const struct row rows[] = {
      .help = "its password"},
     {"db-name", "DB_NAME", OPTIONS_STORE, &kind_text, PART(db_name), .help = "its database"},
 
+    {"from", "MOVE_FROM", OPTIONS_MOVE, &kind_database, FIELD(move_from), .secret = true,
+     .help = "the store to copy, as in DATABASE_URL"},
+    {"to", "MOVE_TO", OPTIONS_MOVE, &kind_database, FIELD(move_to), .secret = true,
+     .help = "the store to copy into: new, or empty"},
     {"log-level", "LOG_LEVEL", OPTIONS_LOG, &kind_level, FIELD(log_level), .fallback = "info",
      .help = "debug, info, warn or error"},
     {"log-format", "LOG_FORMAT", OPTIONS_LOG, &kind_format, FIELD(log_format), .fallback = "auto",
@@ -769,7 +773,10 @@ void options_help(unsigned groups)
     static const struct {
         unsigned group;
         const char *title;
-    } titles[] = {{OPTIONS_STORE, "Store"}, {OPTIONS_LOG, "Log"}, {OPTIONS_SERVE, "Server"}};
+    } titles[] = {{OPTIONS_STORE, "Store"},
+                  {OPTIONS_MOVE, "Stores"},
+                  {OPTIONS_LOG, "Log"},
+                  {OPTIONS_SERVE, "Server"}};
     int flags = 0, variables = 0;
     for (const struct row *row = rows; row < rows + ROWS; row++) {
         int variable = (int)strlen(row->env);

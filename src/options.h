@@ -44,10 +44,11 @@ struct options {
     const char *trust_proxy;         /* "" nobody; "loopback" or a list of addresses (commas without
                                         spaces) whose X-Forwarded-For is believed */
     enum sandbox_wish sandbox;
-    const char *metrics_token; /* NULL: /metrics to loopback addresses only */
+    const char *move_from, *move_to; /* URLs as database_url; NULL: not given */
+    const char *metrics_token;       /* NULL: /metrics to loopback addresses only */
 };
 
-enum option_group { OPTIONS_STORE = 1, OPTIONS_LOG = 2, OPTIONS_SERVE = 4 };
+enum option_group { OPTIONS_STORE = 1, OPTIONS_LOG = 2, OPTIONS_SERVE = 4, OPTIONS_MOVE = 8 };
 
 /* Reads the settings of a command: its flags (argv without program and command names; the last of
  * several counts), then environment and '.env'. 'groups' names the groups of settings the command

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "engine/batch.h"
+#include "store/move.h"
 
 static const char usage[] = "admit user add EMAIL [--role ROLE] [--name NAME] [settings]\n"
                             "       admit user role EMAIL ROLE [settings]\n"
@@ -212,6 +213,10 @@ static int dispatch(struct options *options, int words, char **argv, const char 
     struct store *store =
         store_open(options->database_url, list ? STORE_READ : STORE_WRITE, !list, arena, &error);
     if (!store) return command_fail("%s", error);
+    if (!list && (error = move_unfinished(store, arena))) {
+        store_close(store);
+        return command_fail("%s", error);
+    }
     int status = add   ? user_add(store, argv[1], name, (enum role)role, arena)
                  : set ? user_role(store, argv[1], (enum role)role, arena)
                        : user_list(store);

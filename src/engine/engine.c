@@ -9,6 +9,7 @@
 #include "engine/follower.h"
 #include "engine/lane.h"
 #include "engine/retention.h"
+#include "store/move.h"
 
 enum {
     SNAPSHOTS_MOST = 65536,
@@ -100,7 +101,8 @@ static const char *prepare(struct engine *engine, struct store *writer,
                            const char *(*settings_made)(struct store *, void *), void *data,
                            struct arena *arena)
 {
-    const char *error = settings_made(writer, data);
+    const char *error = move_unfinished(writer, arena);
+    if (!error) error = settings_made(writer, data);
     if (error) return error;
     struct directory_rows rows = {0};
     if (store_load_directory(writer, arena, &rows) != STORE_OK) return store_error(writer);

@@ -4,6 +4,7 @@
 #ifndef STORE_DRIVER_H
 #define STORE_DRIVER_H
 
+#include "store/bulk.h"
 #include "store/store.h"
 
 struct store_driver {
@@ -46,6 +47,11 @@ struct store_driver {
     enum store_status (*backup)(struct store *, const char *, struct arena *, const char **);
     enum store_status (*check)(struct store *, struct check_figures *,
                                void (*)(const char *, void *), void *);
+    /* Those of bulk.h; both or none: then there is nothing to be moved. */
+    enum store_status (*bulk_read)(struct store *, const struct bulk_table *,
+                                   const struct bulk_value *, size_t, struct arena *,
+                                   struct bulk_rows *);
+    enum store_status (*bulk_write)(struct store *, const struct bulk_part *, size_t);
 };
 
 struct store {

@@ -614,6 +614,7 @@ static enum store_status postgres_backup(struct store *base, const char *path, s
 void postgres_free(struct postgres_store *store)
 {
     if (store->connection) PQfinish(store->connection);
+    if (store->bulk) PQfinish(store->bulk);
     for (size_t i = 0; i < ROWS_COUNT; i++)
         for (size_t j = 0; j < POSTGRES_COLUMNS_MAX; j++)
             buf_free(&store->rows[i].columns[j].data);
@@ -654,4 +655,6 @@ const struct store_driver postgres_driver = {
     .directory_version = postgres_directory_version,
     .backup = postgres_backup,
     .check = postgres_check,
+    .bulk_read = postgres_bulk_read,
+    .bulk_write = postgres_bulk_write,
 };

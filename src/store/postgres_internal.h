@@ -60,6 +60,7 @@ struct postgres_store {
     enum store_mode mode;
     char *url;          /* for libpq: "postgresql://..." */
     PGconn *connection; /* NULL after it was lost */
+    PGconn *bulk;       /* for bulk.h; NULL until it is needed */
     int64_t retry_us;   /* on the monotonic clock: no attempt to connect before */
     bool prepared[STATEMENT_COUNT];
 
@@ -239,6 +240,12 @@ enum store_status postgres_load_directory(struct store *store, struct arena *are
 enum store_status postgres_directory_version(struct store *store, uint64_t *ret_version);
 enum store_status postgres_check(struct store *store, struct check_figures *ret_figures,
                                  void (*breach)(const char *sentence, void *data), void *data);
+
+enum store_status postgres_bulk_read(struct store *store, const struct bulk_table *table,
+                                     const struct bulk_value *after, size_t limit,
+                                     struct arena *arena, struct bulk_rows *ret_rows);
+enum store_status postgres_bulk_write(struct store *store, const struct bulk_part *parts,
+                                      size_t count);
 
 /* Up to here those who match are gathered first; as SQLITE_MANY. */
 enum { POSTGRES_MANY = 1000 };

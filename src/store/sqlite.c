@@ -70,7 +70,7 @@ static enum store_status status_of(int code)
 }
 
 /* SQLite's messages name tables, columns and constraints, but no values. */
-static void fail(struct sqlite_store *store, int code, const char *what)
+void sqlite_fail(struct sqlite_store *store, int code, const char *what)
 {
     if (store->status != STORE_OK) return;
     store->status = status_of(code);
@@ -93,7 +93,7 @@ static const char *sqlite_error(const struct store *base)
 
 /* ---- statements ---- */
 
-static int bind(sqlite3_stmt *statement, int at, const struct sqlite_value *value)
+int sqlite_bind(sqlite3_stmt *statement, int at, const struct sqlite_value *value)
 {
     const char *data = value->text.data ? value->text.data : ""; /* NULL would be bound as NULL */
     switch (value->kind) {
@@ -118,9 +118,9 @@ sqlite3_stmt *sqlite_query(struct sqlite_store *store, enum sqlite_statement whi
         code = sqlite3_prepare_v3(store->db, statement_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
                                   statement, NULL);
     for (size_t i = 0; i < count && code == SQLITE_OK; i++)
-        code = bind(*statement, (int)i + 1, &values[i]);
+        code = sqlite_bind(*statement, (int)i + 1, &values[i]);
     if (code == SQLITE_OK) return *statement;
-    fail(store, code, statement_names[which]);
+    sqlite_fail(store, code, statement_names[which]);
     return NULL;
 }
 
@@ -137,7 +137,7 @@ bool sqlite_next(struct sqlite_store *store, sqlite3_stmt *rows)
         size_t which = 0;
         while (which < STATEMENT_COUNT - 1 && store->statements[which] != rows)
             which++;
-        fail(store, code, statement_names[which]);
+        sqlite_fail(store, code, statement_names[which]);
     }
     sqlite3_reset(rows);
     return false;
@@ -724,4 +724,6 @@ const struct store_driver sqlite_driver = {
     .load_directory = sqlite_load_directory,
     .backup = sqlite_backup,
     .check = sqlite_check,
+    .bulk_read = sqlite_bulk_read,
+    .bulk_write = sqlite_bulk_write,
 };

@@ -103,6 +103,12 @@ int sqlite_run(struct sqlite_store *store, enum sqlite_statement which,
 /* The single number that a query yields, 'fallback' where it yields nothing or NULL. */
 int64_t sqlite_number(struct sqlite_store *store, sqlite3_stmt *rows, int64_t fallback);
 
+/* Binds one value of a statement; what it points to must live until that was stepped through. */
+int sqlite_bind(sqlite3_stmt *statement, int at, const struct sqlite_value *value);
+
+/* Notes a failure by SQLite's code; 'what' was being done. */
+void sqlite_fail(struct sqlite_store *store, int code, const char *what);
+
 /* Notes a failure that SQLite did not notice; the text is a constant. */
 void sqlite_refuse(struct sqlite_store *store, const char *text);
 
@@ -185,5 +191,10 @@ enum store_status sqlite_load_directory(struct store *store, struct arena *arena
                                         struct directory_rows *ret_rows);
 enum store_status sqlite_check(struct store *store, struct check_figures *ret_figures,
                                void (*breach)(const char *sentence, void *data), void *data);
+enum store_status sqlite_bulk_read(struct store *store, const struct bulk_table *table,
+                                   const struct bulk_value *after, size_t limit,
+                                   struct arena *arena, struct bulk_rows *ret_rows);
+enum store_status sqlite_bulk_write(struct store *store, const struct bulk_part *parts,
+                                    size_t count);
 
 #endif

@@ -29,7 +29,7 @@ describe('admit', () => {
         assert.match(await runWell(['version'], options), /\b\d+\.\d+\.\d+\b/);
     });
 
-    for (const command of ['serve', 'migrate', 'user', 'user add', 'user role', 'user list', 'backup', 'check', 'version']) {
+    for (const command of ['serve', 'migrate', 'user', 'user add', 'user role', 'user list', 'backup', 'check', 'move', 'version']) {
         it(`explains "${command}"`, async () => {
             const text = await runWell([...command.split(' '), '--help'], options);
             assert.match(text, new RegExp(`admit ${command}`));
@@ -40,7 +40,7 @@ describe('admit', () => {
 
     it('explains itself', async () => {
         const text = await runWell(['--help'], options);
-        for (const command of ['serve', 'migrate', 'user', 'backup', 'check', 'version']) assert.match(text, new RegExp(`\\b${command}\\b`));
+        for (const command of ['serve', 'migrate', 'user', 'backup', 'check', 'move', 'version']) assert.match(text, new RegExp(`\\b${command}\\b`));
     });
 
     it('lists every setting with its default', async () => {
