@@ -233,7 +233,7 @@ static bool allow_values(scmp_filter_ctx filter, int call, unsigned argument,
                          const unsigned long *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!allow_if(filter, call, SCMP_CMP(argument, SCMP_CMP_EQ, values[i]))) return false;
+        if (!allow_if(filter, call, SCMP_CMP(argument, SCMP_CMP_EQ, values[i], 0))) return false;
     return true;
 }
 #define ALLOW_VALUES(filter, call, argument, ...)                                                  \
