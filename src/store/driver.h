@@ -61,5 +61,6 @@ struct store {
 extern const struct store_driver sqlite_driver;
 extern const struct store_driver memory_driver;
 extern const struct store_driver postgres_driver;
+extern const struct store_driver mysql_driver;
 
 #endif

@@ -7,6 +7,7 @@ static const struct store_driver *const drivers[] = {
     &sqlite_driver,
     &memory_driver,
     &postgres_driver,
+    &mysql_driver,
 };
 enum { DRIVER_COUNT = sizeof(drivers) / sizeof(drivers[0]) };
 

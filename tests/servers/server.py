@@ -56,10 +56,10 @@ def environment(directory):
     return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": directory, "LC_ALL": "C.UTF-8"}
 
 
-def run(command, directory):
+def run(command, directory, stdin=subprocess.DEVNULL):
     """To its end, as that user; what it said when it fails."""
     done = subprocess.run(command, cwd=directory, env=environment(directory), text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **identity())
+                          stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **identity())
     if done.returncode != 0:
         raise SystemExit(f"{command[0]}: {done.stdout}")
     return done.stdout

@@ -32,6 +32,13 @@ const servers = {
         drop: (name) => `DROP DATABASE ${name} WITH (FORCE)`,
         run: (url, text) => program('psql', ['-qX', '-v', 'ON_ERROR_STOP=1', '-c', text, url.href]),
     },
+    mysql: {
+        variable: 'TEST_MYSQL_URL',
+        run: (url, text) =>
+            program('mariadb', ['--no-defaults', '--protocol=TCP', `--host=${url.hostname}`, `--port=${url.port}`,
+                `--user=${decodeURIComponent(url.username)}`, '-e', text, url.pathname.slice(1)], {MYSQL_PWD: decodeURIComponent(url.password)}),
+        drop: (name) => `DROP DATABASE ${name}`,
+    },
 };
 
 /** The kinds of servers that are there. */

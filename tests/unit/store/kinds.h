@@ -15,6 +15,7 @@
 
 enum { URL_SIZE = 300, DATABASES_MAX = 16 };
 
+#include "kind_mysql.h"
 #include "kind_postgres.h"
 
 struct kind {
@@ -39,6 +40,12 @@ static const struct kind all_kinds[] = {
      .variable = "TEST_POSTGRES_URL",
      .make = postgres_make,
      .drop = postgres_drop},
+    {.name = "mysql",
+     .is_durable = true,
+     .is_shared = true,
+     .variable = "TEST_MYSQL_URL",
+     .make = mysql_make,
+     .drop = mysql_drop},
 };
 enum { KINDS = sizeof(all_kinds) / sizeof(all_kinds[0]) };
 

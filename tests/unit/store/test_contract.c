@@ -954,9 +954,10 @@ static void keep_answer(struct box_office *box, uint64_t user_id, unsigned char 
                         int64_t at, struct str body)
 {
     struct working_set *set = begin(box);
-    OK(store_load(box->writer, set));
     struct replay_key *key = ARENA_NEW(&box->arena, struct replay_key);
     *key = (struct replay_key){user_id, {first_byte, 0, 0xff}};
+    working_set_want_replay(set, key);
+    OK(store_load(box->writer, set));
     struct replay_answer *answer = ARENA_NEW(&box->arena, struct replay_answer);
     *answer = (struct replay_answer){{0, 1, 2, 0xff}, 201, at, body};
     struct change *change = working_set_change(set, CHANGE_REPLAY);
