@@ -83,6 +83,7 @@ static void watch_connection(MYSQL *db)
 {
     int file = mysql_get_socket(db), yes = 1, idle = DEAD_AFTER_S / 2, every = 1,
         count = DEAD_AFTER_S / 2, unheard = DEAD_AFTER_MS;
+    setsockopt(file, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
     setsockopt(file, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
     setsockopt(file, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
     setsockopt(file, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof(every));
