@@ -9,6 +9,7 @@
  * others away meanwhile. */
 #include <assert.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -199,9 +200,12 @@ static void warn(const char *setting, const char *value, const char *cure)
              LOG_STR("value", str_of(value)), LOG_STR("cure", str_of(cure)));
 }
 
-/* What makes commits faster and less true; the operator may want it so, but should know. */
+/* What makes commits faster and less true; the operator may want it so, but should know. Once:
+ * several lanes open the same server. */
 static void warn_of_settings(const struct variables *variables)
 {
+    static atomic_bool warned;
+    if (atomic_exchange(&warned, true)) return;
     if (strcmp(variables->flush, "1") != 0 && strcmp(variables->flush, "3") != 0)
         warn("innodb_flush_log_at_trx_commit", variables->flush, "set it to 1");
     if (is_on(variables->log_bin) && strcmp(variables->sync_binlog, "1") != 0)

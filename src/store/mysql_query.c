@@ -94,10 +94,10 @@ static enum store_status status_of(unsigned code)
 }
 
 /* Somebody else's process registered that address, or used that key, since this one looked. */
-static bool is_race(const char *message)
+static bool is_race(const char *message, const char *what)
 {
     return strstr(message, "users_email") || strstr(message, "users_username") ||
-           strstr(message, "idempotency_once");
+           strcmp(what, "REPLAYS") == 0;
 }
 
 /* Do not show these: they quote a value. */
@@ -112,7 +112,7 @@ void maria_fail(struct maria_store *store, unsigned code, const char *message, c
     if (store->status != STORE_OK) return;
     store->status = status_of(code);
     store->code = code;
-    if (code == ER_DUP_ENTRY && is_race(message)) store->status = STORE_BUSY;
+    if (code == ER_DUP_ENTRY && is_race(message, what)) store->status = STORE_BUSY;
     snprintf(store->error, sizeof(store->error), "%s: %s (MariaDB %u)", what,
              holds_values(code) ? "a value that does not fit" : message, code);
     if (is_lost(code)) maria_disconnect(store);
