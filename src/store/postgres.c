@@ -8,6 +8,7 @@
  * failed. */
 #include <assert.h>
 #include <endian.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,7 @@
 #include "store/postgres_internal.h"
 
 enum {
-    RETRY_US = 250 * 1000,         /* between attempts to connect */
-    RESOLVE_US = 10 * 1000 * 1000, /* so long it is asked what became of a COMMIT */
+    RETRY_US = 250 * 1000, /* between attempts to connect */
     ARRAY_HEADER = 20,
 };
 
@@ -82,6 +82,7 @@ static void lose_connection(struct postgres_store *store)
 {
     char text[256];
     const char *message = PQerrorMessage(store->connection);
+    if (!*message) message = "the server is silent";
     snprintf(text, sizeof(text), "the connection was lost: %.*s", (int)strcspn(message, "\n"),
              message);
     postgres_fail(store, store->committing ? STORE_UNKNOWN : STORE_DOWN, text);
@@ -287,15 +288,24 @@ void postgres_write(struct postgres_store *store, enum postgres_statement which,
     send(store, which, EXPECT_NO_ROWS, values, count);
 }
 
+/* False when nothing moved for too long, or the connection is gone. */
+static bool await(const struct postgres_store *store, short events)
+{
+    struct pollfd ready = {.fd = PQsocket(store->connection), .events = events};
+    int moved;
+    do
+        moved = poll(&ready, 1, store->patience_ms);
+    while (moved < 0 && errno == EINTR);
+    if (moved <= 0) return false;
+    return !(ready.revents & ~POLLOUT) || PQconsumeInput(store->connection);
+}
+
 /* Both ways at once: the server may stop reading until its answers are taken. */
-static bool flush(PGconn *connection)
+static bool flush(const struct postgres_store *store)
 {
     int left;
-    while ((left = PQflush(connection)) > 0) {
-        struct pollfd ready = {.fd = PQsocket(connection), .events = POLLIN | POLLOUT};
-        if (poll(&ready, 1, -1) < 0) continue;
-        if (ready.revents & ~POLLOUT && !PQconsumeInput(connection)) return false;
-    }
+    while ((left = PQflush(store->connection)) > 0)
+        if (!await(store, POLLIN | POLLOUT)) return false;
     return left == 0;
 }
 
@@ -304,19 +314,23 @@ void postgres_sync(struct postgres_store *store)
     if (store->status != STORE_OK) return;
     if (PQpipelineSync(store->connection)) {
         expect(store, EXPECT_END);
-        if (flush(store->connection)) return;
+        if (flush(store)) return;
     }
     lose_connection(store);
 }
 
-/* Of a statement there is one result, and a NULL behind it. */
+static PGresult *one_result(const struct postgres_store *store)
+{
+    while (PQisBusy(store->connection))
+        if (!await(store, POLLIN)) return NULL;
+    return PQgetResult(store->connection);
+}
+
+/* Of a statement there is one result, and a NULL behind it. NULL: the connection is lost. */
 static PGresult *take_result(struct postgres_store *store, unsigned what)
 {
-    PGresult *result = PQgetResult(store->connection);
-    if (!(what & EXPECT_END) && result) {
-        PGresult *more = PQgetResult(store->connection);
-        PQclear(more);
-    }
+    PGresult *result = one_result(store);
+    if (result && !(what & EXPECT_END)) PQclear(one_result(store));
     return result;
 }
 
@@ -446,9 +460,7 @@ int64_t postgres_number(PGresult *rows)
 static void look_for_end(struct postgres_store *store)
 {
     struct pollfd ready = {.fd = PQsocket(store->connection), .events = POLLIN};
-    if (poll(&ready, 1, 0) > 0 &&
-        (!PQconsumeInput(store->connection) || PQstatus(store->connection) == CONNECTION_BAD))
-        forget_connection(store);
+    if (poll(&ready, 1, 0) != 0) forget_connection(store);
 }
 
 static void reconnect(struct postgres_store *store)
@@ -475,6 +487,7 @@ static void begin_operation(struct postgres_store *store)
 {
     store->status = STORE_OK;
     store->committing = false;
+    store->patience_ms = POSTGRES_PATIENCE_MS;
     if (store->in_transaction) return; /* it goes on, or fails by itself */
     if (store->connection) drain(store);
     if (store->connection) look_for_end(store);
@@ -548,28 +561,19 @@ enum store_status postgres_end_read(struct postgres_store *store)
 
 /* ---- the rest of the driver ---- */
 
-static void pause_ms(unsigned ms)
-{
-    poll(NULL, 0, (int)ms);
-}
-
 /* The row of the batch is written by its transaction, or by this: whoever comes second waits for
  * the first, and fails. So what this finds undone stays undone, also where the server is still
  * about to do it. */
 static enum store_status postgres_was_committed(struct store *base, bool *ret_committed)
 {
     struct postgres_store *store = (struct postgres_store *)base;
-    int64_t until = clock_monotonic_us() + RESOLVE_US;
-    while (store->last_commit == STORE_UNKNOWN) {
+    if (store->last_commit == STORE_UNKNOWN) {
         begin_operation(store);
         PGresult *rows = QUERY(store, BATCH_CLAIM, NUM(store->batch_id), NUM(store->batch_at));
         if (store->status == STORE_OK)
             store->last_commit = postgres_count(rows) ? STORE_DOWN : STORE_OK;
         PQclear(rows);
-        if (store->status == STORE_OK) break;
-        postgres_roll_back(store);
-        if (clock_monotonic_us() > until) return store->status;
-        pause_ms(50);
+        if (store->status != STORE_OK) return STORE_DOWN;
     }
     *ret_committed = store->last_commit == STORE_OK;
     return STORE_OK;
@@ -595,8 +599,10 @@ static enum store_status postgres_setting(struct store *base, const char *name, 
 static enum store_status postgres_ping(struct store *base)
 {
     struct postgres_store *store = postgres_begin_read(base, false);
-    PQclear(QUERY(store, PING));
-    return postgres_end_read(store);
+    if (postgres_number(QUERY(store, PING)) == 0) return postgres_end_read(store);
+    postgres_fail(store, STORE_DOWN, "the server is a standby: it does not write");
+    forget_connection(store);
+    return store->status;
 }
 
 static enum store_status postgres_backup(struct store *base, const char *path, struct arena *arena,

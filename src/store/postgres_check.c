@@ -63,6 +63,7 @@ enum store_status postgres_check(struct store *base, struct check_figures *ret_f
                                  void (*breach)(const char *sentence, void *data), void *data)
 {
     struct rows rows = {.source = {begin, next, is_well}, .store = postgres_begin_read(base, true)};
+    rows.store->patience_ms = POSTGRES_PATIENCE_CHECK_MS;
     postgres_write(rows.store, STATEMENT_CHECK_PLANS, NULL, 0);
     check_rules(&rows.source, ret_figures, breach, data);
     for (size_t i = 0; i < CHECK_ROWS_COUNT; i++)

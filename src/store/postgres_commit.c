@@ -163,14 +163,13 @@ static void gather_replay(struct postgres_store *store, const struct change *cha
     const struct replay_key *key = change->replay.key;
     const struct replay_answer *answer = change->replay.answer;
     struct postgres_array *columns = store->rows[ROWS_REPLAYS].columns;
-    postgres_array_number(&columns[0], answer->at / HOUR_MS);
-    postgres_array_number(&columns[1], (int64_t)key->user_id);
-    postgres_array_text(&columns[2], (struct str){(const char *)key->key, sizeof(key->key)});
-    postgres_array_text(&columns[3],
+    postgres_array_number(&columns[0], (int64_t)key->user_id);
+    postgres_array_text(&columns[1], (struct str){(const char *)key->key, sizeof(key->key)});
+    postgres_array_text(&columns[2],
                         (struct str){(const char *)answer->request, sizeof(answer->request)});
-    postgres_array_number(&columns[4], answer->status);
-    postgres_array_number(&columns[5], answer->at);
-    postgres_array_text(&columns[6], answer->body);
+    postgres_array_number(&columns[3], answer->status);
+    postgres_array_number(&columns[4], answer->at);
+    postgres_array_text(&columns[5], answer->body);
 }
 
 /* What has gathered so far. */
@@ -351,7 +350,7 @@ static void prune(struct postgres_store *store, const struct change *change, int
     uint32_t most = change->prune.most;
     if (change->prune.cancelled_before)
         WRITE(store, PRUNE_BOOKINGS, NUM(change->prune.cancelled_before), NUM(most));
-    WRITE(store, PRUNE_REPLAYS, NUM(change->prune.replays_before / HOUR_MS), NUM(most));
+    WRITE(store, PRUNE_REPLAYS, NUM(change->prune.replays_before), NUM(most));
     WRITE(store, PRUNE_REVOCATIONS, NUM(change->prune.revocations_before), NUM(most));
     WRITE(store, PRUNE_BATCHES, NUM(now - BATCH_KEPT_MS), NUM(BATCHES_PRUNED));
 }
@@ -392,12 +391,14 @@ static void write_change(struct committing *committing, const struct change *cha
         break;
     case CHANGE_EVENT_DELETE: delete_event(store, change->event_id); break;
     case CHANGE_EVENT_CANCEL:
+        store->patience_ms = POSTGRES_PATIENCE_SETS_MS;
         write_gathered(committing);
         cancel_event(store, change);
         break;
     case CHANGE_TYPE_INSERT: insert_type(store, change->type); break;
     case CHANGE_TYPE_UPDATE: update_type(store, change->type); break;
     case CHANGE_HOLDERS_REBUILD:
+        store->patience_ms = POSTGRES_PATIENCE_SETS_MS;
         write_gathered(committing);
         rebuild_holders(store, change->event_id);
         break;
@@ -471,7 +472,7 @@ static void write_replays(struct postgres_store *store, int64_t now)
 {
     const struct postgres_value more[] = {NUM(now - REPLAY_KEPT_MS),
                                           NUM(row_count(store, ROWS_REPLAYS))};
-    write_rows(store, ROWS_REPLAYS, STATEMENT_REPLAYS_INSERT, 7, more, 2);
+    write_rows(store, ROWS_REPLAYS, STATEMENT_REPLAYS_INSERT, 6, more, 2);
 }
 
 static void write_all(struct committing *committing)

@@ -26,9 +26,14 @@ enum postgres_statement {
         STATEMENT_COUNT,
 };
 
-enum { POSTGRES_VALUES_MAX = 20 };
-
-#define HOUR_MS INT64_C(3600000)
+enum {
+    POSTGRES_VALUES_MAX = 20,
+    /* So long the server may be silent, ordinarily; while it works on a whole event; and while it
+     * reads everything. Then the connection counts as lost. */
+    POSTGRES_PATIENCE_MS = 30 * 1000,
+    POSTGRES_PATIENCE_SETS_MS = 15 * 60 * 1000,
+    POSTGRES_PATIENCE_CHECK_MS = 2 * 60 * 60 * 1000,
+};
 
 /* Values of one type, as they travel: PostgreSQL's binary form of an array. Emptied and used
  * again. */
@@ -72,6 +77,7 @@ struct postgres_store {
     char error[256];
     bool in_transaction; /* BEGIN was sent, and no end of it */
     bool reads_alone;    /* a reader's function outside of a batch */
+    int patience_ms;     /* of this operation */
     bool committing;     /* COMMIT is on its way: a loss now leaves it unknown */
 
     enum store_status last_commit; /* STORE_OK, UNKNOWN, or anything else: it did not happen */

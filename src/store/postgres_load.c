@@ -10,7 +10,7 @@
 #include "base/array.h"
 #include "store/postgres_internal.h"
 
-enum { REPLAY_HOURS = 24 };
+enum { REPLAY_MS = 25 * 60 * 60 * 1000 }; /* older answers are not found: a day, and some */
 
 struct loading {
     struct postgres_store *store;
@@ -423,7 +423,7 @@ static bool send_replays(struct loading *loading)
     }
     if (keys->count)
         SEND(loading->store, REPLAYS, ARRAY(users), ARRAY(keys),
-             NUM(loading->set->now / HOUR_MS - REPLAY_HOURS));
+             NUM(loading->set->now - REPLAY_MS));
     return keys->count > 0;
 }
 

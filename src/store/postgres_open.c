@@ -19,7 +19,8 @@ enum { SERVER_OLDEST = 130000 };
 #define SESSION_SETTINGS                                                                           \
     "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; "          \
     "SET enable_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "               \
-    "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'; "                  \
+    "SET lock_timeout = '10s'; SET statement_timeout = '15min'; SET "                              \
+    "idle_in_transaction_session_timeout = '30s'; "                                                \
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3"
 
 /* Of all admit processes on a database. */
@@ -47,23 +48,21 @@ __attribute__((format(printf, 2, 3))) static bool refuse(const struct opening *o
 
 PGconn *postgres_connect(const struct postgres_store *store)
 {
-    /* What stands before the URL are defaults, which it may set as it likes. Of several hosts a
-     * writer takes the one that can be written. */
-    const char *const names[] = {"connect_timeout",      "tcp_user_timeout",
-                                 "keepalives_idle",      "keepalives_interval",
-                                 "keepalives_count",     "fallback_application_name",
-                                 "target_session_attrs", "dbname",
-                                 "client_encoding",      NULL};
-    const char *const values[] = {"2",
-                                  "10000",
-                                  "10",
-                                  "3",
-                                  "3",
-                                  "admit",
-                                  store->mode == STORE_WRITE ? "read-write" : "any",
-                                  store->url,
-                                  "UTF8",
-                                  NULL};
+    /* What stands before the URL are defaults, which it may set as it likes. Of several hosts the
+     * one that can be written is taken, for readers too: who has booked sees his booking. */
+    const char *const names[] = {"connect_timeout",
+                                 "tcp_user_timeout",
+                                 "keepalives_idle",
+                                 "keepalives_interval",
+                                 "keepalives_count",
+                                 "fallback_application_name",
+                                 "target_session_attrs",
+                                 "gssencmode",
+                                 "dbname",
+                                 "client_encoding",
+                                 NULL};
+    const char *const values[] = {"2",          "10000",   "10",       "3",    "3", "admit",
+                                  "read-write", "disable", store->url, "UTF8", NULL};
     return PQconnectdbParams(names, values, 1);
 }
 
@@ -172,18 +171,24 @@ static bool refuse_connection(const struct opening *opening)
                   place(opening), message);
 }
 
-/* libpq's own message would show a part of the URL, which may be one of the password. */
+/* Whether what libpq takes for host and port can be that. */
+static bool is_place(const PQconninfoOption *option)
+{
+    if (!option->val) return true;
+    if (strcmp(option->keyword, "host") == 0) return strchr(option->val, '@') == NULL;
+    if (strcmp(option->keyword, "port") != 0) return true;
+    return option->val[strspn(option->val, "0123456789,")] == '\0';
+}
+
+/* libpq's own messages would show a part of the URL, which may be one of the password. */
 static bool url_is_sound(const struct opening *opening)
 {
-    bool sound = false, in_password = false;
     PQconninfoOption *options = PQconninfoParse(opening->store->url, NULL);
-    for (const PQconninfoOption *option = options; option && option->keyword; option++) {
-        if (strcmp(option->keyword, "host") == 0 && option->val)
-            in_password = strchr(option->val, '@') != NULL;
-        sound = true;
-    }
+    bool sound = options != NULL;
+    for (const PQconninfoOption *option = options; option && option->keyword; option++)
+        sound = sound && is_place(option);
     PQconninfoFree(options);
-    return (sound && !in_password) ||
+    return sound ||
            refuse(opening, "DATABASE_URL is not written as it should be. Write it as in "
                            "postgres://user:password@host:5432/database?sslmode=verify-full; in "
                            "user and password characters other than letters and digits are "
@@ -275,17 +280,18 @@ static bool read_version(const struct opening *opening, int64_t *ret_version)
 {
     int64_t is_there = 0, tables = 0;
     *ret_version = 0;
-    if (!ask_number(opening, "SELECT (to_regclass('admit_schema') IS NOT NULL)::int", &is_there))
-        return false;
+    /* One snapshot: another process may be making them. */
+    PGresult *rows = ask(opening, "SELECT (count(*) FILTER (WHERE relname = 'admit_schema'))::int, "
+                                  "count(*)::int FROM pg_class JOIN pg_namespace AS n "
+                                  "ON n.oid = relnamespace WHERE n.nspname = current_schema() "
+                                  "AND relkind IN ('r', 'p', 'v', 'm', 'S')");
+    if (!rows) return false;
+    is_there = strtoll(PQgetvalue(rows, 0, 0), NULL, 10);
+    tables = strtoll(PQgetvalue(rows, 0, 1), NULL, 10);
+    PQclear(rows);
     if (is_there && !ask_number(opening, "SELECT version FROM admit_schema", ret_version))
         return false;
-    if (!is_there &&
-        !ask_number(opening,
-                    "SELECT count(*) FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace "
-                    "WHERE n.nspname = current_schema() AND relkind IN ('r', 'p', 'v', 'm', 'S')",
-                    &tables))
-        return false;
-    if (tables)
+    if (tables && !is_there)
         return refuse(opening,
                       "Database \"%s\" has tables of another program. Make one for admit, and name "
                       "it in DATABASE_URL.",

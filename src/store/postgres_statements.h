@@ -40,7 +40,7 @@
     X(BEGIN_WRITE, "", "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE")                         \
     X(COMMIT, "", "COMMIT")                                                                        \
     X(ROLLBACK, "", "ROLLBACK")                                                                    \
-    X(PING, "", "SELECT count(*) FROM directory")                                                  \
+    X(PING, "", "SELECT pg_is_in_recovery()::int FROM directory")                                  \
     X(SETTING, "t", "SELECT value FROM settings WHERE name = $1")                                  \
     X(SETTING_INSERT, "tb",                                                                        \
       "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")          \
@@ -95,7 +95,7 @@
     X(REPLAYS, "NBn",                                                                              \
       "SELECT i.user_id, i.key, i.request, i.status, i.at, i.body "                                \
       "FROM unnest($1::bigint[], $2::bytea[]) AS w (owner, key) "                                  \
-      "JOIN idempotency AS i ON i.user_id = w.owner AND i.key = w.key AND i.hour >= $3")           \
+      "JOIN idempotency AS i ON i.user_id = w.owner AND i.key = w.key AND i.at >= $3")             \
     X(NEWEST, "NN",                                                                                \
       "SELECT w.event, w.owner, b.id FROM unnest($1::bigint[], $2::bigint[]) AS w (event, owner)," \
       " LATERAL (SELECT b.id FROM bookings AS b WHERE b.user_id = w.owner "                        \
@@ -183,18 +183,18 @@
       "DELETE FROM holders AS h USING unnest($1::bigint[], $2::bigint[]) AS w (event, holder) "    \
       "WHERE h.event_id = w.event AND h.user_id = w.holder")                                       \
     /* In the order of keys, so that two batches with the same keys do not wait for each other in  \
-     * a ring. An answer that is as old as $8 is replaced; a newer one was given by another        \
+     * a ring. An answer that is as old as $7 is replaced; a newer one was given by another        \
      * process meanwhile. */                                                                       \
-    X(REPLAYS_INSERT, "NNBBNNBnn",                                                                 \
-      POSTGRES_EXACTLY("$9", "INSERT INTO idempotency "                                            \
-                             "(hour, user_id, key, request, status, at, body) SELECT * FROM "      \
-                             "unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], "       \
-                             "$5::bigint[], $6::bigint[], $7::bytea[]) "                           \
-                             "AS w (hour, owner, key, request, status, at, body) "                 \
+    X(REPLAYS_INSERT, "NBBNNBnn",                                                                  \
+      POSTGRES_EXACTLY("$8", "INSERT INTO idempotency "                                            \
+                             "(user_id, key, request, status, at, body) SELECT * FROM "            \
+                             "unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bigint[], "       \
+                             "$5::bigint[], $6::bytea[]) "                                         \
+                             "AS w (owner, key, request, status, at, body) "                       \
                              "ORDER BY w.owner, w.key ON CONFLICT (user_id, key) DO UPDATE SET "   \
-                             "hour = excluded.hour, request = excluded.request, "                  \
-                             "status = excluded.status, at = excluded.at, body = excluded.body "   \
-                             "WHERE idempotency.at <= $8"))                                        \
+                             "request = excluded.request, status = excluded.status, "              \
+                             "at = excluded.at, body = excluded.body "                             \
+                             "WHERE idempotency.at <= $7"))                                        \
     X(PAYMENT_INSERT, "nnnntntn",                                                                  \
       "INSERT INTO payments (id, booking_id, actor_id, amount, currency, method, note, "           \
       "created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")                                       \
@@ -272,7 +272,7 @@
       "FOR UPDATE SKIP LOCKED))")                                                                  \
     X(PRUNE_REPLAYS, "nn",                                                                         \
       "DELETE FROM idempotency AS i USING (SELECT user_id, key FROM idempotency "                  \
-      "WHERE hour < $1 LIMIT $2 FOR UPDATE SKIP LOCKED) AS old "                                   \
+      "WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED) AS old "                         \
       "WHERE i.user_id = old.user_id AND i.key = old.key")                                         \
     X(PRUNE_REVOCATIONS, "nn",                                                                     \
       "DELETE FROM revocations WHERE user_id = ANY (ARRAY(SELECT user_id FROM revocations "        \
@@ -440,8 +440,9 @@
 
 #define POSTGRES_CHECK_STATEMENTS(X)                                                               \
     X(CHECK_PLANS, "",                                                                             \
-      "SELECT set_config(name, 'on', true) FROM unnest(ARRAY['enable_seqscan', 'enable_sort', "    \
-      "'enable_hashagg', 'enable_hashjoin', 'enable_mergejoin']) AS s (name)")                     \
+      "SELECT set_config(name, value, true) FROM (VALUES ('enable_seqscan', 'on'), "               \
+      "('enable_sort', 'on'), ('enable_hashjoin', 'on'), ('enable_mergejoin', 'on'), "             \
+      "('statement_timeout', '0')) AS s (name, value)")                                            \
     POSTGRES_CHECK_CURSOR(                                                                         \
         X, CHECK_COUNTS, "",                                                                       \
         "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM ticket_types), "              \

@@ -9,7 +9,7 @@ import struct
 from . import server
 
 PASSWORD = "only for tests"
-URL = "postgres://postgres:only%20for%20tests@127.0.0.1:{port}/postgres"
+URL = "postgres://postgres:only%20for%20tests@127.0.0.1:{port}/postgres?sslmode=disable"
 
 
 class Server:
@@ -18,7 +18,7 @@ class Server:
 
     def __init__(self, settings=None):
         self.settings = {"fsync": "off", "max_connections": "200", "shared_buffers": "64MB",
-                         **(settings or {})}
+                         "ssl": "on", **(settings or {})}
         self.port = server.free_port()
         self.process = None
 
@@ -42,6 +42,12 @@ class Server:
         server.give(password)
         server.run([initdb, "-D", data, "-U", "postgres", "--pwfile", password, "-E", "UTF8",
                     "--locale=C.UTF-8", "-A", "scram-sha-256", "--no-sync"], directory)
+
+        # TLS for who asks for it; nobody but this machine believes in the certificate.
+        server.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                    "/CN=localhost", "-keyout", os.path.join(data, "server.key"),
+                    "-out", os.path.join(data, "server.crt")], directory)
 
     def is_ready(self):
         """It listens before it serves; who asks for TLS then is told to wait, or answered."""

@@ -5,6 +5,7 @@ import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
 import {inDirectory, newDirectory, PASSWORD, run, runWell, sqlite3, start} from './lib/admit.mjs';
 import {expect} from './lib/client.mjs';
+import {newDatabase, serverKinds, statement} from './lib/databases.mjs';
 import {until} from './lib/time.mjs';
 
 async function fails(args, options, ...words) {
@@ -203,3 +204,43 @@ describe('admit check', () => {
         await fails(['check'], {cwd: directory, env: {DATABASE_URL: `sqlite:${join(directory, 'nothing.db')}`}}, 'nothing.db');
     });
 });
+
+for (const kind of serverKinds.filter((each) => each === 'postgres')) {
+    describe(`admit on ${kind}`, () => {
+        let database, options;
+        before(async () => {
+            database = await newDatabase(kind);
+            options = {env: {DATABASE_URL: database.url}};
+        });
+        after(() => database?.drop());
+
+        it('migrates, adds users, gives roles, lists and checks', async () => {
+            await fails(['check'], options, 'admit migrate');
+            await runWell(['migrate'], options);
+            await runWell(['migrate'], options);
+            await runWell(['user', 'add', 'first@example.org'], {...options, input: `${PASSWORD}\n`});
+            await runWell(['user', 'role', 'first@example.org', 'admin'], options);
+            assert.match(await runWell(['user', 'list'], options), /admin\tfirst@example\.org/);
+            assert.match(await runWell(['check'], options), /users +1\n[^]*All rules hold/);
+        });
+
+        it('names the tool that makes backups', async () => {
+            await fails(['backup', 'never-written.db'], options, 'pg_dump');
+        });
+
+        it('warns by name of what may lose bookings', async () => {
+            const name = new URL(database.url).pathname.slice(1);
+            const before = (await run(['migrate'], options)).stderr;
+            assert.doesNotMatch(before, /synchronous_commit/);
+            await statement(kind, `ALTER DATABASE ${name} SET synchronous_commit = off`);
+            assert.match((await run(['migrate'], options)).stderr, /warn.*synchronous_commit/);
+        });
+
+        it('never shows the password', async () => {
+            const url = new URL(database.url);
+            url.password = 'never shown';
+            const text = await fails(['migrate'], {env: {DATABASE_URL: url.href}}, 'password');
+            assert.ok(!text.includes('never'), text);
+        });
+    });
+}

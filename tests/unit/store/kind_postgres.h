@@ -11,10 +11,16 @@
 #include "store/schema.h"
 #include "store/store.h"
 
+static inline void postgres_quiet(void *data, const PGresult *notice)
+{
+    (void)data, (void)notice;
+}
+
 /* Statements in the database of that URL; the first value of the last one, as a number. */
 static inline long long postgres_do(const char *url, const char *statements)
 {
     PGconn *connection = PQconnectdb(url);
+    PQsetNoticeReceiver(connection, postgres_quiet, NULL);
     PGresult *result = PQexec(connection, statements);
     if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
         fail_msg("%s: %s", statements, PQerrorMessage(connection));
@@ -51,6 +57,7 @@ static inline void postgres_template(const char *server, char name[64])
     /* Tests run at once: where another one was faster, this one is superfluous. */
     snprintf(text, sizeof(text), "ALTER DATABASE %s_%d RENAME TO %s", name, (int)getpid(), name);
     PGconn *connection = PQconnectdb(server);
+    PQsetNoticeReceiver(connection, postgres_quiet, NULL);
     PQclear(PQexec(connection, text));
     snprintf(text, sizeof(text), "DROP DATABASE IF EXISTS %s_%d", name, (int)getpid());
     PQclear(PQexec(connection, text));

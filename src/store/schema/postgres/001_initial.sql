@@ -190,10 +190,9 @@ CREATE TABLE payments (
 );
 CREATE INDEX payments_by_booking ON payments (booking_id, id);
 
--- Answers to requests with an Idempotency-Key. Several processes write here: a key must be unique
--- by itself, not hour by hour as on the embedded store.
+-- Answers to requests with an Idempotency-Key. Several processes write here, so it is the table that
+-- keeps a key from being used twice.
 CREATE TABLE idempotency (
-    hour BIGINT NOT NULL, -- since 1970
     user_id BIGINT NOT NULL,
     key BYTEA NOT NULL,
     request BYTEA NOT NULL,
@@ -202,7 +201,7 @@ CREATE TABLE idempotency (
     body BYTEA NOT NULL,
     PRIMARY KEY (user_id, key)
 );
-CREATE INDEX idempotency_by_hour ON idempotency (hour);
+CREATE INDEX idempotency_by_time ON idempotency (at);
 
 -- ---- housekeeping ----
 
