@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TLS by admit itself, and certificates that are renewed while it runs.
 import assert from 'node:assert/strict';
-import {mkdir, readFile, rename, symlink, unlink, writeFile} from 'node:fs/promises';
+import {mkdir, readFile, rename, rm, symlink, unlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
 import tls from 'node:tls';
@@ -67,6 +67,7 @@ describe('certificates', () => {
     });
     after(async () => {
         await server?.finish();
+        await rm(directory, {recursive: true});
     });
 
     it('are read again on SIGHUP, and no connection is dropped', async () => {
@@ -83,7 +84,7 @@ describe('certificates', () => {
         after.end();
     });
 
-    it('stay in use when the new ones are broken, and the log says why', async (t) => {
+    it('stay in use when the new ones are broken, and the log says why', async () => {
         const good = await readFile(join(directory, 'archive/second.crt'));
         await writeFile(join(directory, 'archive/second.crt'), 'half a certif');
         const message = 'the certificate was not reloaded, the old one stays in use';
