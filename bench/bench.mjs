@@ -6,11 +6,13 @@ import path from 'node:path';
 import {parseArgs} from 'node:util';
 import {writeChart} from './lib/chart.mjs';
 import {killAll} from './lib/children.mjs';
-import {PEOPLE, prepared} from './lib/database.mjs';
+import {prepared} from './lib/database.mjs';
 import {PEERS} from './lib/kinds.mjs';
 import {ADMIT, ROOT, buildTools, machine, makePlace} from './lib/place.mjs';
+import {PEOPLE, sizesOf} from './lib/recipes.mjs';
 import {print, writeDocument} from './lib/report.mjs';
 import {runWorkload} from './lib/runner.mjs';
+import {postgresInWords} from './lib/servers.mjs';
 import {workloads} from './lib/workloads.mjs';
 
 const usage = `node bench/bench.mjs [options]        or: make bench ARGS="[options]"
@@ -97,12 +99,10 @@ function note(results, run) {
 }
 
 async function prepare(bench, list) {
-    const names = new Set(list.map(({workload}) => workload.database ?? 'hall'));
+    const names = new Set(list.filter(({workload}) => !workload.store).map(({workload}) => workload.database ?? 'hall'));
     for (const name of names) {
         const begin = Date.now();
-        const {full, line, crowd, searchable, histories, churn} = bench.sizes;
-        const sizes = {hall: {}, histories: {histories}, search: {searchable}, churn: {churn}, line: {line}, full: {full, line, crowd}}[name];
-        bench.databases[name] = await prepared(bench.place, name, sizes);
+        bench.databases[name] = await prepared(bench.place, name, sizesOf(bench, name));
         const {size} = statSync(bench.databases[name]);
         console.log(`database '${name}': ${(size / 1048576).toFixed(0)} MiB, ${((Date.now() - begin) / 1000).toFixed(1)} s`);
     }
@@ -115,9 +115,13 @@ async function measure(bench, {list, peers}) {
     };
     await prepare(bench, list);
     const {runPeers} = peers.length ? await import('./lib/peers.mjs') : {};
-    const {isInstalled, settingsInWords} = peers.length ? await import('./lib/mariadb.mjs') : {};
-    if (peers.length && !isInstalled()) throw new Error('MariaDB is missing: tools/setup bench');
-    if (peers.length) results.machine.mariadb += ` (${settingsInWords})`;
+    const uses = (store) => list.some(({workload}) => workload.store === store);
+    if (peers.length || uses('mariadb')) {
+        const {isInstalled, settingsInWords} = await import('./lib/mariadb.mjs');
+        if (!isInstalled()) throw new Error('MariaDB is missing: tools/setup bench');
+        results.machine.mariadb += ` (${settingsInWords})`;
+    }
+    if (uses('postgres')) results.machine.postgres += ` (${postgresInWords})`;
     for (bench.round = 1; bench.round <= bench.rounds; bench.round++) {
         for (const {workload, connections} of list) {
             const run = await runWorkload(bench, workload, connections);

@@ -45,6 +45,22 @@ export async function wrk(port, {connections, seconds, ...given}) {
     return {...figures, connections, client_cpu_s, per_second: figures.answered / (figures.duration_us / 1e6)};
 }
 
+/**
+ * wrk on several ports at once, each with its part of the connections. What one would have noted: sums, and of the latencies
+ * the worse; `each` has them one by one.
+ */
+export async function wrkEach(ports, {connections, ...given}) {
+    if (ports.length === 1) return wrk(ports[0], {connections, ...given});
+    const part = Math.ceil(connections / ports.length);
+    const each = await Promise.all(ports.map((port) => wrk(port, {connections: part, ...given})));
+    const sum = (pick) => each.reduce((total, one) => total + pick(one), 0);
+    const most = (field) => Math.max(...each.map((one) => one[field]));
+    const sums = ['answered', 'bad', 'broken', 'connections', 'client_cpu_s', 'per_second'].map((field) => [field, sum((one) => one[field])]);
+    const worse = ['duration_us', 'short', 'p50_us', 'p90_us', 'p99_us', 'p999_us', 'max_us'].map((field) => [field, most(field)]);
+    const sent = Object.fromEntries(['r', 'b', 'c'].map((kind) => [kind, sum((one) => one.sent[kind])]));
+    return {...Object.fromEntries([...sums, ...worse]), sent, each};
+}
+
 export async function openLoop(place, port, {connections, rate, seconds, file, every = 0, once: first = 0}) {
     const ended = await run(place.openloop, [port, connections, rate, seconds, file, every, first].map(String));
     const figures = result('openloop', ended, /^(\{.*\})$/m);

@@ -4,8 +4,7 @@ import {chownSync, existsSync, mkdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import mysql from 'mysql2/promise';
-import {start, stop} from './children.mjs';
-import {run} from './children.mjs';
+import {run, start, stop} from './children.mjs';
 import {BENCH} from './place.mjs';
 
 const NOBODY = 65534; // what MariaDB runs as where the bench is root; it refuses to be root itself
@@ -56,9 +55,9 @@ export async function startMariadb(place) {
         `--tmpdir=${directory}`, ...SETTINGS], {...identity, cwd: directory, env: {PATH: process.env.PATH, HOME: directory}});
     const root = await connect(child, socketPath);
     await root.query(`CREATE DATABASE IF NOT EXISTS box CHARACTER SET utf8mb4; CREATE USER IF NOT EXISTS box@localhost IDENTIFIED BY 'box';
-        GRANT ALL ON box.* TO box@localhost; USE box`);
+        GRANT ALL ON *.* TO box@localhost; USE box`);
     return {
-        root,
+        root, directory, pid: child.pid,
         login: {socketPath, user: 'box', password: 'box', database: 'box'},
         memory_mib: () => Number(readFileSync(`/proc/${child.pid}/status`, 'utf8').match(/^VmRSS:\s+(\d+)/m)[1]) / 1024,
         /** Empty tables, as for the first time. */

@@ -2,11 +2,11 @@
 // What people would use instead, under the same requests. None is timed before it has sold 100 tickets to 200 people correctly.
 import path from 'node:path';
 import {start, stop} from './children.mjs';
-import {PEOPLE} from './database.mjs';
 import {line, wrk, writeLines} from './load.mjs';
 import {startMariadb} from './mariadb.mjs';
 import {BENCH, processorTimes} from './place.mjs';
 import {random, shuffled, upTo} from './random.mjs';
+import {PEOPLE} from './recipes.mjs';
 import {freePort, request, waitUntilReady} from './server.mjs';
 import {SECRET} from './tokens.mjs';
 

@@ -34,9 +34,11 @@ export function makePlace(keep) {
     return {base, cache, work};
 }
 
+const flagsOf = (...libraries) => execFileSync('pkg-config', ['--cflags', '--libs', ...libraries], {encoding: 'utf8'}).trim().split(/\s+/);
+
 /** The C programs of the bench, built where it works. */
 export function buildTools(place) {
-    for (const [name, libraries] of [['openloop', []], ['floor', ['-lsqlite3']]]) {
+    for (const [name, libraries] of [['openloop', []], ['floor', ['-lsqlite3']], ['locking', [...flagsOf('libpq', 'libmariadb'), '-pthread']]]) {
         const program = path.join(place.work, name);
         execFileSync(process.env.CC ?? 'cc', ['-std=gnu17', '-D_GNU_SOURCE', '-O2', '-Wall', '-Wextra',
             path.join(BENCH, `${name}.c`), '-o', program, ...libraries]);
@@ -76,6 +78,7 @@ export function machine(place) {
         wrk: said('wrk', ['-v']).replace(/ Copyright.*/, ''),
         sqlite: said('sqlite3', ['--version']).split(' ')[0],
         mariadb: said('/usr/sbin/mariadbd', ['--version']).match(/Ver (\S+)/)?.[1] ?? 'not there',
+        postgres: said('psql', ['--version']).match(/ (\d[\d.]*)/)?.[1] ?? 'not there',
         node: process.version,
     };
 }

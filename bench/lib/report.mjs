@@ -12,6 +12,8 @@ const AGAINST = {
     rush: 'noop', 'rush-limited': 'rush', 'rush-keyed': 'rush', 'sold-out': 'rush', churn: 'rush', spread: 'rush', login: 'rush',
     status: 'noop', event: 'noop', history: 'noop', 'full-rush': 'rush', 'full-history': 'history', 'full-history-rare': 'history',
     'full-position': 'position', 'full-status': 'status',
+    'rush-postgres': 'rush', 'pair-postgres': 'rush-postgres', 'full-postgres': 'rush-postgres',
+    'rush-mariadb': 'rush', 'pair-mariadb': 'rush-mariadb', 'full-mariadb': 'rush-mariadb',
     'peer-sequelize': 'rush', 'peer-lock': 'rush', 'peer-update': 'rush', 'peer-procedure': 'rush',
 };
 
@@ -76,7 +78,7 @@ export function summary(results) {
         facts: [
             `${machine.processor}, ${machine.processors} processors, ${machine.memory_mib} MiB; Linux ${machine.kernel}, ${machine.filesystem}; ` +
             `load ${machine.load_at_start.toFixed(2)} at the start`,
-            `${machine.admit}; SQLite ${machine.sqlite}; MariaDB ${machine.mariadb}; Node ${machine.node}; ${machine.wrk}`,
+            `${machine.admit}; SQLite ${machine.sqlite}; MariaDB ${machine.mariadb}; PostgreSQL ${machine.postgres ?? 'not there'}; Node ${machine.node}; ${machine.wrk}`,
             `${results.quick ? 'quick' : 'full'}, ${results.begun}: ${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'}, ` +
             `${options.seconds} s a run after ${options.warm} s to get warm; ` +
             `the full database has ${whole(sizes.full)} bookings and ${whole(sizes.line)} waiting, the search ${whole(sizes.searchable)} events`,

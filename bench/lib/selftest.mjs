@@ -4,9 +4,11 @@
 import path from 'node:path';
 import {acknowledgedChecks, rulesCheck} from './checks.mjs';
 import {runWell} from './children.mjs';
-import {HOT, admitCheck, copyOf, countRows, prepared} from './database.mjs';
-import {wrk} from './load.mjs';
+import {admitCheck, copyOf, countRows, prepared, preparedOn} from './database.mjs';
+import {wrk, wrkEach} from './load.mjs';
+import {HOT} from './recipes.mjs';
 import {startAdmit} from './server.mjs';
+import {SERVER_KINDS, SERVER_NAMES, startServer} from './servers.mjs';
 import {allPromoted, exactPositions, linesFile, workloads} from './workloads.mjs';
 
 const CONNECTIONS = 16;
@@ -125,9 +127,34 @@ async function peers(bench, test) {
     }
 }
 
+/** The same checks where the rows are on a server, by two processes. */
+async function servers(bench, test) {
+    const workload = workloads.find(({name}) => name === 'rush');
+    for (const kind of SERVER_KINDS) {
+        const server = await startServer(bench.place, kind);
+        try {
+            const database = await preparedOn(server, 'hall', {}, 'self');
+            const before = await countRows(database);
+            const file = await linesFile(bench, workload, database);
+            const pair = [await startAdmit(database, bench.place.work), await startAdmit(database, bench.place.work)];
+            const {each} = await wrkEach(pair.map(({port}) => port), {connections: CONNECTIONS, seconds: 1, file});
+            for (const admit of pair) await admit.stop();
+            const look = async () => [rulesCheck(await admitCheck(database)),
+                ...acknowledgedChecks(each, before, await countRows(database, before.first), 'confirmed')];
+            test.expect(`two processes on ${SERVER_NAMES[kind]} as they should be`, await look());
+            await database.sql(`DELETE FROM tickets WHERE event_id = ${HOT} AND number = 5`);
+            test.expect(`${SERVER_NAMES[kind]}: a ticket has no row`, await look(), 'admit check');
+            await database.sql(`DELETE FROM bookings WHERE event_id = ${HOT} AND id > ${before.first + 5}`);
+            test.expect(`${SERVER_NAMES[kind]}: all but a few bookings are gone`, await look(), 'acknowledged bookings are rows');
+        } finally {
+            await server.stop();
+        }
+    }
+}
+
 export async function selfTest(bench) {
     const test = new SelfTest();
-    for (const part of [rush, line, churn, peers]) await part(bench, test);
+    for (const part of [rush, line, churn, servers, peers]) await part(bench, test);
     console.log(test.failures ? `${test.failures} NOT OK` : 'the checks hold, and each can fail');
     return test.failures === 0;
 }

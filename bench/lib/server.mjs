@@ -5,6 +5,7 @@ import http from 'node:http';
 import net from 'node:net';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {start, stop} from './children.mjs';
+import {surroundings} from './database.mjs';
 import {ADMIT, USER_HZ} from './place.mjs';
 import {SECRET, tokenOf} from './tokens.mjs';
 
@@ -70,11 +71,11 @@ function processorOf(pid) {
     return (Number(fields[11]) + Number(fields[12])) / USER_HZ
 }
 
+/** `database` as in database.mjs. */
 export async function startAdmit(database, directory) {
     const port = await freePort();
     const env = {
-        PATH: process.env.PATH, HOME: directory, LANG: 'C.UTF-8', DATABASE_URL: `sqlite:${database}`, PORT: String(port),
-        JWT_SECRET: SECRET, RATE_LIMIT: 'off', LOG_LEVEL: 'warn', LOG_FORMAT: 'json',
+        ...surroundings(database).env, HOME: directory, LANG: 'C.UTF-8', PORT: String(port), JWT_SECRET: SECRET, RATE_LIMIT: 'off', LOG_FORMAT: 'json',
     };
     for (const name of ['HTTP_LOOPS', 'LANES', 'READERS', 'HASHERS', 'QUEUE_DEPTH'])
         if (process.env[name]) env[name] = process.env[name]; // to try others

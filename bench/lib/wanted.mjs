@@ -2,6 +2,7 @@
 // What must be reached, and whether it is. Absolute rates hold for a machine whose noop reaches 88,000 a second on 64
 // connections; where it is slower they shrink with it, where it is faster they stay.
 import {PEERS} from './kinds.mjs';
+import {SERVER_NAMES} from './servers.mjs';
 
 const NOOP_OF_REFERENCE = 88_000;
 const FULL_BOOKINGS = 10_000_000;
@@ -55,6 +56,13 @@ function rows(figures) {
     least('full: status, of empty', 'ratio', 0.95, full(figures.ratio(['full-status', 64], ['status', 64])));
     most('full: resident after start', 'mib', 64, full(figures.median('full-start', 0, 'memory_mib')));
     most('full: start until the first ticket is sold', 'ms', 1000, full(figures.median('full-start', 0, 'sold_ms')));
+    for (const [store, title] of Object.entries(SERVER_NAMES)) {
+        const rushOn = [`rush-${store}`, 256];
+        least(`rush on ${title}, 256 connections: bookings a second`, 'rate', 20_000 * scale, figures.median(...rushOn));
+        least(`rush on ${title}, 256 connections: of 64 connections by hand`, 'times', 10, figures.ratio(rushOn, [`floor-${store}`, 0]));
+        least(`two processes on ${title}: of one`, 'ratio', 0.8, figures.ratio([`pair-${store}`, 256], rushOn));
+        least(`full: rush on ${title}, of empty`, 'ratio', 0.7, full(figures.ratio([`full-${store}`, 256], rushOn)));
+    }
     const crowded = figures.runs.filter((run) => run.connections === 1024 && run.memory_most_mib).map((run) => run.memory_most_mib);
     most('resident at most, 1,024 connections, any workload', 'mib', 256, crowded.length ? Math.max(...crowded) : undefined);
     most('the program without debug symbols', 'mib', 5, results.binary_bytes / 1048576);

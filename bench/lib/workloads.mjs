@@ -8,16 +8,19 @@
 //     rows             what its new bookings have to be: confirmed, waiting, or any
 //     beside(run)      what goes on at the same time
 //     after(run)       what is looked at while the server is still up; a list of checks
+//     store            the kind of server (servers.mjs) that the database is on, in place of a file
+//     processes        how many of admit share it, and the connections between them; one where it is not said
 //     measure(run)     in place of all that, for those that are not a wrk run on a server
-import {rmSync} from 'node:fs';
 import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {runWell} from './children.mjs';
-import {GONE, HOT, LIMITED, LIMITED_COUNT, LIMITED_MOST, MANY, MANY_COUNT, PEOPLE, SIGNERS, WORDS, copyOf, numbers, remove} from './database.mjs';
+import {measureFloor, measureLocking} from './floor.mjs';
+import {numbers} from './database.mjs';
 import {line, openLoop, wrk, writeLines} from './load.mjs';
 import {random, shuffled, upTo} from './random.mjs';
+import {GONE, HOT, LIMITED, LIMITED_COUNT, LIMITED_MOST, MANY, MANY_COUNT, PEOPLE, SIGNERS, WORDS} from './recipes.mjs';
 import {referenceOf} from './reference.mjs';
 import {request, startAdmit} from './server.mjs';
+import {SERVER_KINDS, SERVER_NAMES} from './servers.mjs';
 import {PASSWORD} from './tokens.mjs';
 
 const DAY_MS = 86_400_000;
@@ -198,15 +201,6 @@ async function measureMixed(run) {
         kinds: {reads: figures.r, bookings: figures.b, cancellations: figures.c}};
 }
 
-async function measureFloor(bench, what) {
-    const raw = what === 'raw';
-    const file = path.join(bench.place.work, raw ? 'floor.raw' : 'floor.db');
-    if (!raw) copyOf(bench.databases.hall, file);
-    const figures = JSON.parse(await runWell(bench.place.floor, [raw ? 'raw' : 'commit', file, String(bench.seconds)]));
-    raw ? rmSync(file, {force: true}) : remove(file);
-    return {per_second: figures.per_second, checks: []};
-}
-
 /** From exec to the first ticket sold, and what it holds in memory then. */
 async function measureStart(bench, database) {
     const begin = performance.now();
@@ -257,6 +251,14 @@ export const workloads = [
     {name: 'full-position', about: 'position, with the full database', connections: all([64]), database: 'full', kept: true,
         lines: positions, beside: leaving, after: exactPositions},
     {name: 'full-status', about: 'status, with the full database', connections: all([64]), database: 'full', kept: true, lines: () => ofEvents('/status')},
+    ...SERVER_KINDS.flatMap((store) => [
+        {name: `floor-${store}`, about: '64 connections by hand: BEGIN, SELECT FOR UPDATE, UPDATE, INSERT, INSERT, COMMIT', store, measure: measureLocking},
+        {name: `rush-${store}`, about: `rush on ${SERVER_NAMES[store]}`, connections: all([64, 256], [256]), database: 'hall', store, lines: rush, rows: 'confirmed'},
+        {name: `pair-${store}`, about: 'the same with two processes of admit, half of the connections each', connections: all([256]), database: 'hall', store,
+            processes: 2, lines: rush, rows: 'confirmed'},
+        {name: `full-${store}`, about: `rush-${store}, with the full database`, connections: all([256]), database: 'full', store, kept: true,
+            lines: rush, rows: 'confirmed'},
+    ]),
 ];
 
 /** The file that wrk and openloop read. Those of kept or changing databases are made anew for each run. */
