@@ -110,8 +110,7 @@ static void holder_count(struct working_set *set, const struct event *event, uin
     holder->dirty = true;
 }
 
-/* A search of another command in this batch would not find now what it found at load time. */
-static void spoil_searches(struct working_set *set, const struct booking *booking)
+void booking_spoils_searches(struct working_set *set, const struct booking *booking)
 {
     struct newest_entry *newest = working_set_newest(set, booking->event_id, booking->user_id);
     if (newest) newest->stale = true;
@@ -233,7 +232,7 @@ void decide_book(struct working_set *set, const struct command *command, struct 
         result->outcome = OUTCOME_WAITING;
     }
     holder_count(set, &event->row, booking->user_id, quantity);
-    spoil_searches(set, booking);
+    booking_spoils_searches(set, booking);
     if (!event->row.ever_booked) event->row.ever_booked = event->numbers_dirty = true;
     result->event = &event->row;
     result->type = &type->row;
@@ -253,7 +252,7 @@ static void booking_give_back(struct working_set *set, struct type_entry *type,
     booking_move(set, type, booking, booking->status, BOOKING_CANCELLED, quantity, whole, actor_id,
                  reason);
     holder_count(set, &type->event->row, booking->user_id, -(int64_t)quantity);
-    spoil_searches(set, booking);
+    booking_spoils_searches(set, booking);
     booking->updated_at = set->now;
     if (!whole) {
         booking->quantity -= quantity;
@@ -263,6 +262,7 @@ static void booking_give_back(struct working_set *set, struct type_entry *type,
     }
     /* Rule 6: with KEEP_CANCELLED=0 the entry goes in the same transaction. */
     bool remove = whole && set->keep_cancelled_ms == 0;
+    entry->found = !remove; /* for what comes later in this batch */
     working_set_change(set, remove ? CHANGE_BOOKING_DELETE : CHANGE_BOOKING_UPDATE)->booking =
         booking;
 }

@@ -38,6 +38,8 @@ void waiting_leave(struct type_entry *type, struct booking_entry *booking);
 void booking_move(struct working_set *set, struct type_entry *type, const struct booking *booking,
                   enum booking_status from, enum booking_status to, uint32_t quantity, bool whole,
                   uint64_t actor_id, const char *reason);
+/* A search of another command in this batch would not find now what it found at load time. */
+void booking_spoils_searches(struct working_set *set, const struct booking *booking);
 /* Ends an active booking: its tickets or its place are given back, nothing is served yet. */
 void booking_end(struct working_set *set, struct type_entry *type, struct booking_entry *booking,
                  uint64_t actor_id, const char *reason);

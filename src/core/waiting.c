@@ -56,6 +56,7 @@ uint32_t waiting_serve(struct working_set *set, struct type_entry *type)
                      true, 0, "promoted");
         booking->status = BOOKING_CONFIRMED;
         booking->updated_at = set->now;
+        booking_spoils_searches(set, booking);
         working_set_change(set, CHANGE_BOOKING_UPDATE)->booking = booking;
         waiting_leave(type, head);
         served++;
