@@ -8,7 +8,9 @@
  *   the store is gone            once more at once, as it may be the connection only; then 503, and
  *                                503 at once for all who come until it is back
  *   lost during COMMIT           the store is asked whether it happened, for half a minute if need
- *                                be: answered if so, else again; who comes meanwhile gets 503
+ *                                be: answered if so, else again; who comes meanwhile gets 503.
+ * Later than that it is asked again before anything else is done, as what is on disk must be
+ * published
  */
 #include "engine/batch.h"
 
@@ -222,7 +224,8 @@ static void answer_fault(struct batcher *batcher, struct task **tasks, size_t co
 
 /* After a COMMIT of which nobody knows how it ended. BUSY: it did not happen. UNKNOWN: even now
  * nobody knows; who sent an Idempotency-Key can find out by sending his request again. */
-static enum store_status batch_resolve(struct batcher *batcher)
+static enum store_status batch_resolve(struct batcher *batcher, const struct working_set *set,
+                                       struct mark mark)
 {
     int64_t until = clock_monotonic_us() + INT64_C(1000) * ASK_MOST_MS;
     for (int asked = 0; asked < ASK_MOST_MS / ASK_EVERY_MS; asked++) {
@@ -233,13 +236,27 @@ static enum store_status batch_resolve(struct batcher *batcher)
         if (clock_monotonic_us() > until) break;
         batcher->pause(ASK_EVERY_MS, batcher->clock_data);
     }
+    batcher->unsettled = true;
+    batcher->lost = *set; /* the arena is kept as it is until that is settled */
+    batcher->lost_mark = mark;
     return STORE_UNKNOWN;
+}
+
+bool batch_settle(struct batcher *batcher)
+{
+    bool committed = false;
+    if (!batcher->unsettled) return true;
+    if (store_was_committed(batcher->store, &committed) != STORE_OK) return false;
+    batcher->unsettled = false;
+    if (committed) publish(batcher, &batcher->lost, batcher->lost_mark);
+    return true;
 }
 
 /* Load, decide, write. On STORE_OK everything is on disk. */
 static enum store_status batch_try(struct batcher *batcher, struct working_set *set,
                                    struct task **tasks, size_t count, struct mark *ret_mark)
 {
+    if (!batch_settle(batcher)) return STORE_DOWN;
     arena_reset(&batcher->arena);
     working_set_init(set, &batcher->arena, batch_now(batcher));
     set->keep_cancelled_ms = batcher->keep_cancelled_ms;
@@ -257,7 +274,7 @@ static enum store_status batch_try(struct batcher *batcher, struct working_set *
     int64_t before = clock_monotonic_us();
     status = store_commit(batcher->store, set);
     histogram_add(&batcher->counts->commit_us, (uint64_t)(clock_monotonic_us() - before) / 16);
-    return status == STORE_UNKNOWN ? batch_resolve(batcher) : status;
+    return status == STORE_UNKNOWN ? batch_resolve(batcher, set, *ret_mark) : status;
 }
 
 /* Who met somebody must not meet him again at the same moment. */

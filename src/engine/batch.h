@@ -68,7 +68,10 @@ struct batcher {
 
     struct arena arena;
     int64_t last_now;
-    bool is_down; /* the store could not be reached the last time */
+    bool is_down;   /* the store could not be reached the last time */
+    bool unsettled; /* it was never said whether this batch, lost during COMMIT, is on disk: */
+    struct working_set lost;
+    struct mark lost_mark;
 };
 
 void batcher_free(struct batcher *batcher); /* what it allocated; the store is its owner's */
@@ -77,6 +80,10 @@ void batcher_free(struct batcher *batcher); /* what it allocated; the store is i
  * them is done afterwards, except those that belong into the next batch (struct result, 'again'):
  * these are put into *ret_again. */
 void batch_run(struct batcher *batcher, struct task **tasks, size_t count, struct list *ret_again);
+
+/* Asks the store once more about a batch that is unsettled; batch_run() does so before anything
+ * else. False: it still is. */
+bool batch_settle(struct batcher *batcher);
 
 /* Answers a task that no batch has decided. */
 void task_refuse(struct task *task, enum outcome outcome);

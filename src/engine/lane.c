@@ -5,6 +5,8 @@
 
 #include "base/queue.h"
 
+enum { SETTLE_MS = 250 };
+
 struct lane {
     pthread_t thread;
     struct queue queue;
@@ -37,28 +39,36 @@ static bool lane_turn_away(void *data)
     return is_open;
 }
 
+bool lane_turn(struct lane *lane, int timeout_ms)
+{
+    struct task *tasks[BATCH_MAX];
+    struct list *pending = &lane->pending;
+    /* Who has to be decided again comes first, and then nobody waits for more. */
+    if (!pending->head && !queue_take(&lane->queue, pending, BATCH_MAX, timeout_ms)) return false;
+    if (!pending->head) {
+        batch_settle(&lane->batcher);
+        return true;
+    }
+    struct list again = {0};
+    size_t count = lane_gather(pending, tasks);
+    batch_run(&lane->batcher, tasks, count, &again);
+    while (pending->head)
+        list_push(&again, list_pop(pending));
+    *pending = again;
+    store_tidy(lane->batcher.store);
+    return true;
+}
+
 static void *lane_run(void *data)
 {
     struct lane *lane = data;
-    struct task *tasks[BATCH_MAX];
-    struct list *pending = &lane->pending;
     pthread_setname_np(pthread_self(), "lane");
-    for (;;) {
-        /* Who has to be decided again comes first, and then nobody waits for more. */
-        if (!pending->head && !queue_take(&lane->queue, pending, BATCH_MAX, -1)) break;
-        if (!pending->head) continue;
-        struct list again = {0};
-        size_t count = lane_gather(pending, tasks);
-        batch_run(&lane->batcher, tasks, count, &again);
-        while (pending->head)
-            list_push(&again, list_pop(pending));
-        *pending = again;
-        store_tidy(lane->batcher.store);
-    }
+    while (lane_turn(lane, lane->batcher.unsettled ? SETTLE_MS : -1))
+        continue;
     return NULL;
 }
 
-struct lane *lane_start(const struct batcher *batcher, size_t depth)
+struct lane *lane_new(const struct batcher *batcher, size_t depth)
 {
     struct lane *lane = calloc(1, sizeof(*lane));
     if (!lane) abort();
@@ -66,6 +76,12 @@ struct lane *lane_start(const struct batcher *batcher, size_t depth)
     lane->batcher.turn_away = lane_turn_away;
     lane->batcher.turn_away_data = lane;
     queue_init(&lane->queue, depth);
+    return lane;
+}
+
+struct lane *lane_start(const struct batcher *batcher, size_t depth)
+{
+    struct lane *lane = lane_new(batcher, depth);
     if (pthread_create(&lane->thread, NULL, lane_run, lane) != 0) abort();
     return lane;
 }
@@ -85,6 +101,12 @@ void lane_stop(struct lane *lane)
     if (!lane) return;
     queue_close(&lane->queue);
     pthread_join(lane->thread, NULL);
+    lane_free(lane);
+}
+
+void lane_free(struct lane *lane)
+{
+    queue_take(&lane->queue, &lane->pending, SIZE_MAX, 0);
     queue_destroy(&lane->queue);
     store_close(lane->batcher.store);
     batcher_free(&lane->batcher);

@@ -19,6 +19,12 @@ bool lane_put(struct lane *lane, struct task *task);
 
 size_t lane_waiting(struct lane *lane);
 
+/* A lane without a thread: whoever has it takes its turns. A turn is one batch of what is queued,
+ * waited for as queue_take() does; false when the lane is closed and everything is done. */
+struct lane *lane_new(const struct batcher *batcher, size_t depth);
+bool lane_turn(struct lane *lane, int timeout_ms);
+void lane_free(struct lane *lane); /* what is queued is forgotten */
+
 /* Does what is queued, then ends the thread and closes the store. NULL is fine. */
 void lane_stop(struct lane *lane);
 

@@ -217,6 +217,38 @@ static void a_commit_of_which_nothing_is_ever_heard_is_503_and_its_key_tells_lat
     assert_int_equal(office_check(office).booked, 1);
 }
 
+static void what_turns_out_to_be_on_disk_is_published_before_the_next_batch(void **state)
+{
+    struct office *office = *state;
+    struct wish wishes[2], late;
+    wish_book(&wishes[0], office, 7);
+    wish_init(&wishes[1], COMMAND_SIGN_OUT, 9);
+    wishes[1].task.command.user.user.id = 9;
+    uint64_t version = directory_version(office->batcher.directory);
+    office->plan.next = lost_for_good;
+    office_run(office, wishes, 2);
+    assert_true(office->batcher.unsettled);
+    assert_false(batch_settle(&office->batcher));
+    wish_book(&late, office, 8);
+    office_run(office, &late, 1); /* nothing is done while it is not settled */
+    assert_int_equal(late.outcome, UNAVAILABLE);
+    assert_int_equal(office_check(office).booked, 1);
+
+    office->plan.next = NULL;
+    wish_book(&late, office, 9);
+    late.task.directory_version = version;
+    office_run(office, &late, 1);
+    assert_int_equal(late.outcome, UNAUTHORIZED);
+    assert_false(office->batcher.unsettled);
+    struct snapshot *snapshot;
+    struct link waiter;
+    assert_int_equal(
+        snapshots_look(office->batcher.snapshots, office->event_id, &waiter, &snapshot),
+        LOOK_SHOWN);
+    assert_int_equal(snapshot->event.types[0].booked, 1);
+    snapshot_release(snapshot);
+}
+
 /* ---- Idempotency-Key ---- */
 
 static void the_same_key_in_one_batch_books_once(void **state)
@@ -338,6 +370,7 @@ int main(void)
         TEST(lost_during_commit_and_not_done_is_done_again),
         TEST(how_a_commit_ended_is_asked_until_the_store_can_be_reached),
         TEST(a_commit_of_which_nothing_is_ever_heard_is_503_and_its_key_tells_later),
+        TEST(what_turns_out_to_be_on_disk_is_published_before_the_next_batch),
         TEST(the_same_key_in_one_batch_books_once),
         TEST(the_same_key_later_is_answered_from_the_store),
         TEST(a_refusal_is_stored_with_its_key_and_a_fault_is_not),
