@@ -34,7 +34,10 @@ static enum fault ask(struct faulty_store *store, enum fault_point point)
     store->error = NULL;
     enum fault fault = store->plan->next ? store->plan->next(store->plan->data, point) : FAULT_NONE;
     if (fault != FAULT_SLOW) return fault;
-    sleep_ms(store->plan->slow_ms);
+    if (store->plan->pass)
+        store->plan->pass(store->plan->data, store->plan->slow_ms);
+    else
+        sleep_ms(store->plan->slow_ms);
     return FAULT_NONE;
 }
 
@@ -220,6 +223,11 @@ static enum store_status faulty_load_directory(struct store *store, struct arena
     READ(store_load_directory, store, arena, ret_rows);
 }
 
+static enum store_status faulty_directory_version(struct store *store, uint64_t *ret_version)
+{
+    READ(store_directory_version, store, ret_version);
+}
+
 static enum store_status faulty_backup(struct store *store, const char *path, struct arena *arena,
                                        const char **ret_error)
 {
@@ -236,36 +244,28 @@ static enum store_status faulty_check(struct store *store, struct check_figures 
     READ(store_check, store, ret_figures, breach, data);
 }
 
-static const struct store_driver faulty_driver = {
-    .scheme = "faulty", /* there is no URL for it */
-    .close = faulty_close,
-    .error = faulty_error,
-    .load = faulty_load,
-    .commit = faulty_commit,
-    .abandon = faulty_abandon,
-    .was_committed = faulty_was_committed,
-    .setting = faulty_setting,
-    .tidy = faulty_tidy,
-    .ping = faulty_ping,
-    .find_event = faulty_find_event,
-    .search_events = faulty_search_events,
-    .find_booking = faulty_find_booking,
-    .list_bookings = faulty_list_bookings,
-    .list_tickets = faulty_list_tickets,
-    .booking_history = faulty_booking_history,
-    .booking_payments = faulty_booking_payments,
-    .find_user = faulty_find_user,
-    .list_users = faulty_list_users,
-    .load_directory = faulty_load_directory,
-    .backup = faulty_backup,
-    .check = faulty_check,
-};
+/* There is no URL for it. */
+#define FAULTY_DRIVER(is_shared)                                                                   \
+    {                                                                                              \
+        .scheme = "faulty", .shared = (is_shared), .close = faulty_close, .error = faulty_error,   \
+        .load = faulty_load, .commit = faulty_commit, .abandon = faulty_abandon,                   \
+        .was_committed = faulty_was_committed, .setting = faulty_setting, .tidy = faulty_tidy,     \
+        .ping = faulty_ping, .find_event = faulty_find_event,                                      \
+        .search_events = faulty_search_events, .find_booking = faulty_find_booking,                \
+        .list_bookings = faulty_list_bookings, .list_tickets = faulty_list_tickets,                \
+        .booking_history = faulty_booking_history, .booking_payments = faulty_booking_payments,    \
+        .find_user = faulty_find_user, .list_users = faulty_list_users,                            \
+        .load_directory = faulty_load_directory, .directory_version = faulty_directory_version,    \
+        .backup = faulty_backup, .check = faulty_check,                                            \
+    }
+static const struct store_driver faulty_driver = FAULTY_DRIVER(false);
+static const struct store_driver faulty_shared_driver = FAULTY_DRIVER(true);
 
 struct store *store_faulty(struct store *inner, const struct fault_plan *plan)
 {
     struct faulty_store *store = calloc(1, sizeof(*store));
     if (!store) out_of_memory();
-    store->store.driver = &faulty_driver;
+    store->store.driver = store_is_shared(inner) ? &faulty_shared_driver : &faulty_driver;
     store->inner = inner;
     store->plan = plan;
     return &store->store;

@@ -34,6 +34,8 @@ struct fault_plan {
     enum fault (*next)(void *data, enum fault_point point);
     void *data;
     unsigned slow_ms; /* how long FAULT_SLOW takes */
+    /* How that time passes; NULL: the thread sleeps. */
+    void (*pass)(void *data, unsigned ms);
     /* A commit with a new booking by this user for this event is refused by the database, as often
      * as it is tried. 0 in one of them: any; in both: none is poisoned. */
     uint64_t poison_user_id, poison_event_id;

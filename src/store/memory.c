@@ -2,8 +2,12 @@
 /* The memory store: a database that lives as long as somebody has it open. "memory:" and
  * "memory:NAME" name databases of this process.
  *
- * As there is one writer at most, nothing can change between its load and its commit, and a batch
- * needs the lock only to read rows out and to write: readers never wait for a decision. */
+ * A writer owns the database from the first load of its batch to the end of it. So nothing can
+ * change between its load and its commit, and a batch needs the lock only to read rows out and to
+ * write: readers never wait for a decision.
+ *
+ * There is one writer at most; "memory:NAME?shared" has as many as like, as a networked store has,
+ * and who comes while another one's batch is under way is told STORE_BUSY. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -64,6 +68,16 @@ static void database_free(struct database *database)
     free(database);
 }
 
+/* "memory:NAME?shared" and "memory:NAME" are two databases. */
+static bool name_is_shared(const char *name)
+{
+    static const char suffix[] = "?shared";
+    size_t len = strlen(name), end = sizeof(suffix) - 1;
+    return len >= end && strcmp(name + len - end, suffix) == 0;
+}
+
+static const struct store_driver memory_shared_driver;
+
 static struct store *memory_open(const char *rest, enum store_mode mode, bool migrate,
                                  struct arena *arena, const char **ret_error)
 {
@@ -82,7 +96,8 @@ static struct store *memory_open(const char *rest, enum store_mode mode, bool mi
                          .data;
         goto out;
     }
-    if (database && mode == STORE_WRITE && database->has_writer) {
+    bool shared = name_is_shared(rest);
+    if (database && mode == STORE_WRITE && database->has_writer && !shared) {
         *ret_error =
             arena_printf(arena, "memory:%s has a writer already: close that one first", rest).data;
         goto out;
@@ -93,7 +108,7 @@ static struct store *memory_open(const char *rest, enum store_mode mode, bool mi
 
     memory = calloc(1, sizeof(*memory));
     if (!memory) out_of_memory();
-    memory->store.driver = &memory_driver;
+    memory->store.driver = shared ? &memory_shared_driver : &memory_driver;
     memory->database = database;
     memory->mode = mode;
     memory->error = "";
@@ -107,6 +122,7 @@ static void memory_close(struct store *store)
     struct memory_store *memory = (struct memory_store *)store;
     pthread_mutex_lock(&databases_mutex);
     if (memory->mode == STORE_WRITE) memory->database->has_writer = false;
+    memory_end(memory);
     if (--memory->database->handles == 0) database_free(memory->database);
     pthread_mutex_unlock(&databases_mutex);
     arena_free(&memory->scratch);
@@ -123,6 +139,12 @@ struct memory_store *memory_writer(struct store *store)
     struct memory_store *memory = (struct memory_store *)store;
     assert(memory->mode == STORE_WRITE);
     return memory;
+}
+
+void memory_end(struct memory_store *memory)
+{
+    struct memory_store *owner = memory;
+    atomic_compare_exchange_strong(&memory->database->owner, &owner, NULL);
 }
 
 /* ---- rows out of the database ---- */
@@ -374,7 +396,11 @@ static enum store_status memory_load(struct store *store, struct working_set *se
 {
     struct memory_store *memory = memory_writer(store);
     struct database *database = memory->database;
-    memory->begun = true;
+    struct memory_store *owner = NULL;
+    if (!atomic_compare_exchange_strong(&database->owner, &owner, memory) && owner != memory) {
+        memory->error = "another writer's batch is under way";
+        return STORE_BUSY;
+    }
     pthread_rwlock_rdlock(&database->lock);
     load_events(database, set);
     load_bookings(database, set);
@@ -391,7 +417,7 @@ static enum store_status memory_load(struct store *store, struct working_set *se
 
 static void memory_abandon(struct store *store)
 {
-    memory_writer(store)->begun = false;
+    memory_end(memory_writer(store));
 }
 
 static enum store_status memory_was_committed(struct store *store, bool *ret_committed)
@@ -420,27 +446,27 @@ static enum store_status memory_backup(struct store *store, const char *path, st
     return STORE_REFUSED;
 }
 
-const struct store_driver memory_driver = {
-    .scheme = "memory",
-    .open = memory_open,
-    .close = memory_close,
-    .error = memory_error,
-    .load = memory_load,
-    .commit = memory_commit,
-    .abandon = memory_abandon,
-    .was_committed = memory_was_committed,
-    .setting = memory_setting,
-    .ping = memory_ping,
-    .find_event = memory_find_event,
-    .search_events = memory_search_events,
-    .find_booking = memory_find_booking,
-    .list_bookings = memory_list_bookings,
-    .list_tickets = memory_list_tickets,
-    .booking_history = memory_booking_history,
-    .booking_payments = memory_booking_payments,
-    .find_user = memory_find_user,
-    .list_users = memory_list_users,
-    .load_directory = memory_load_directory,
-    .backup = memory_backup,
-    .check = memory_check,
-};
+static enum store_status memory_directory_version(struct store *store, uint64_t *ret_version)
+{
+    struct database *database = ((struct memory_store *)store)->database;
+    pthread_rwlock_rdlock(&database->lock);
+    *ret_version = database->directory_version;
+    pthread_rwlock_unlock(&database->lock);
+    return STORE_OK;
+}
+
+#define MEMORY_DRIVER(is_shared)                                                                   \
+    {                                                                                              \
+        .scheme = "memory", .shared = (is_shared), .open = memory_open, .close = memory_close,     \
+        .error = memory_error, .load = memory_load, .commit = memory_commit,                       \
+        .abandon = memory_abandon, .was_committed = memory_was_committed,                          \
+        .setting = memory_setting, .ping = memory_ping, .find_event = memory_find_event,           \
+        .search_events = memory_search_events, .find_booking = memory_find_booking,                \
+        .list_bookings = memory_list_bookings, .list_tickets = memory_list_tickets,                \
+        .booking_history = memory_booking_history, .booking_payments = memory_booking_payments,    \
+        .find_user = memory_find_user, .list_users = memory_list_users,                            \
+        .load_directory = memory_load_directory, .directory_version = memory_directory_version,    \
+        .backup = memory_backup, .check = memory_check,                                            \
+    }
+const struct store_driver memory_driver = MEMORY_DRIVER(false);
+static const struct store_driver memory_shared_driver = MEMORY_DRIVER(true);

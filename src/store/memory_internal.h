@@ -10,6 +10,7 @@
 
 #include <glib.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "store/driver.h"
 
@@ -119,8 +120,10 @@ struct login_row {
 struct database {
     struct database *next;
     unsigned handles;
-    bool has_writer;
-    pthread_rwlock_t lock; /* of everything below */
+    bool has_writer;                      /* not looked at where there may be several */
+    _Atomic(struct memory_store *) owner; /* the writer whose batch is under way; NULL: none */
+    pthread_rwlock_t lock;                /* of everything below */
+    uint64_t directory_version;           /* commits that changed a role or revoked tokens */
     GTree *tables[TABLE_COUNT];
     uint64_t sequences[SEQUENCE_COUNT]; /* the last id that was given out */
     uint64_t journal_rows;              /* ever written */
@@ -134,7 +137,7 @@ struct memory_store {
     const char *error; /* a constant */
 
     /* The writer's batch. */
-    bool begun, committed; /* committed: the last one was */
+    bool committed; /* the last one was */
     struct arena scratch;
     struct {
         struct undo {
@@ -227,6 +230,9 @@ static inline int64_t hour_of(int64_t at)
 
 /* The store as a writer's; anything else is a bug. */
 struct memory_store *memory_writer(struct store *store);
+
+/* The writer's batch is over; nothing where it has none under way. */
+void memory_end(struct memory_store *memory);
 
 /* Copies into 'arena', with all their strings; the booking with its numbers. */
 struct event memory_event(const struct database *database, const struct event_row *row,

@@ -625,14 +625,25 @@ static bool apply_counters(struct memory_store *memory, const struct working_set
     return true;
 }
 
+/* Roles and revocations; a new user who is no more than that is nothing new to a directory. */
+static bool moves_directory(const struct working_set *set)
+{
+    for (size_t i = 0; i < set->changes.count; i++) {
+        const struct change *change = &set->changes.items[i];
+        if (change->kind == CHANGE_USER_UPDATE || change->kind == CHANGE_REVOKE) return true;
+        if (change->kind == CHANGE_USER_INSERT && change->user->role != ROLE_USER) return true;
+    }
+    return false;
+}
+
 enum store_status memory_commit(struct store *store, struct working_set *set)
 {
     struct memory_store *memory = memory_writer(store);
     struct database *database = memory->database;
-    assert(memory->begun);
-    memory->begun = false;
 
     pthread_rwlock_wrlock(&database->lock);
+    assert(database->owner == memory);
+    memory_end(memory);
     bool fits = true;
     for (size_t i = 0; fits && i < set->changes.count; i++)
         fits = apply(memory, &set->changes.items[i]);
@@ -640,6 +651,7 @@ enum store_status memory_commit(struct store *store, struct working_set *set)
     finish(memory, fits);
     for (int i = 0; fits && i < SEQUENCE_COUNT; i++)
         database->sequences[i] += set->ids[i].used;
+    if (fits && moves_directory(set)) database->directory_version++;
     pthread_rwlock_unlock(&database->lock);
 
     memory->committed = fits;
