@@ -4,7 +4,7 @@
 ARGS =
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
-.PHONY: help run build test crash bench soak fuzz asan tsan lint format clean configured
+.PHONY: help run build test sim crash bench soak fuzz asan tsan lint format clean configured
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -29,6 +29,12 @@ crash: ## kill -9 under load, restart, look what is there, again and again (ARGS
 	@tools/npm test
 	@$(MAKE) --no-print-directory build
 	@node tests/crash/crash.mjs $(ARGS)
+
+sim: ## the office against a model of it, with faults, from seeds (ARGS="--seeds 100000"; ARGS=--help)
+	@tools/setup run
+	@$(MAKE) --no-print-directory configured
+	@ninja --quiet -C build/meson sim
+	@build/meson/sim $(ARGS)
 
 bench: ## measure this machine, admit beside its peers (ARGS="--quick"; ARGS=--help)
 	@tools/setup bench
