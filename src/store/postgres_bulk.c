@@ -9,7 +9,7 @@
 #include "store/bulk.h"
 #include "store/postgres_internal.h"
 
-static const struct bulk_dialect dialect = {'$', '"', "/", false};
+static const struct bulk_dialect dialect = {'$', '"', NULL, false};
 
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25, VALUES_MOST = 65535 };
 
@@ -198,7 +198,7 @@ static void replace_row(struct postgres_store *store, const struct bulk_table *t
     else
         write_rows(store, table, row, 1,
                    " ON CONFLICT (user_id, key) DO UPDATE SET request = excluded.request, "
-                   "status = excluded.status, at = excluded.at, hour = excluded.hour, "
+                   "status = excluded.status, at = excluded.at, "
                    "body = excluded.body",
                    arena);
 }
