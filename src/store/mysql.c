@@ -131,6 +131,7 @@ static void get_ready(struct maria_store *store)
 {
     int64_t now = clock_monotonic_us();
     store->status = STORE_OK;
+    store->is_fresh = true;
     if (store->db && now - store->used_us > IDLE_US && mysql_ping(store->db) != 0) {
         maria_disconnect(store);
         store->tried_us = 0;

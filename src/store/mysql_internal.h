@@ -97,6 +97,7 @@ struct maria_store {
     char error[ERROR_MAX];
     unsigned code; /* the server's own, of the first failure */
     bool in_transaction;
+    bool is_fresh;    /* nothing was said in this transaction yet */
     bool reads_alone; /* a reader's function outside of a batch */
 
     /* Of the batch that is going on. */

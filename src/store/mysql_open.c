@@ -3,7 +3,7 @@
  * that can be wrong.
  *
  * In MariaDB a change of the schema is no part of a transaction, so a migration can be interrupted
- * halfway. Each of its statements is atomic by itself; after each, the table schema_version says
+ * halfway. Each of its statements is atomic by itself; after each, the table admit_version says
  * how far it came. Whoever comes next goes on behind that, and where the statement that was
  * interrupted had been done but not noted, its "is there already" is taken for done. GET_LOCK keeps
  * others away meanwhile. */
@@ -31,15 +31,14 @@ enum {
 
 /* One row: the version that is reached, and how many statements of the next one are done. */
 #define MAKE_VERSION                                                                               \
-    "CREATE TABLE IF NOT EXISTS schema_version (id TINYINT NOT NULL PRIMARY KEY, "                 \
+    "CREATE TABLE IF NOT EXISTS admit_version (id TINYINT NOT NULL PRIMARY KEY, "                  \
     "version INT NOT NULL, done INT NOT NULL) ENGINE=InnoDB"
-#define READ_VERSION "SELECT version, done FROM schema_version WHERE id = 1"
+#define READ_VERSION "SELECT version, done FROM admit_version WHERE id = 1"
 #define NOTE_VERSION                                                                               \
-    "INSERT INTO schema_version (id, version, done) VALUES (1, ?1, ?2) "                           \
+    "INSERT INTO admit_version (id, version, done) VALUES (1, ?1, ?2) "                            \
     "ON DUPLICATE KEY UPDATE version = ?1, done = ?2"
 #define COUNT_TABLES                                                                               \
-    "SELECT count(*), coalesce(max(table_name = 'schema_version'), 0), "                           \
-    "coalesce(max(table_name = 'ticket_types'), 0) "                                               \
+    "SELECT count(*), coalesce(max(table_name = 'admit_version'), 0) "                             \
     "FROM information_schema.tables WHERE table_schema = DATABASE()"
 #define TAKE_LOCK "SELECT GET_LOCK(CONCAT('admit.', MD5(DATABASE())), ?1)"
 #define GIVE_LOCK "SELECT RELEASE_LOCK(CONCAT('admit.', MD5(DATABASE())))"
@@ -241,17 +240,13 @@ static unsigned newest(void)
 static bool read_version(const struct maria_opening *opening, struct version *ret_version)
 {
     const char *database = opening->store->url.database;
-    int64_t tables[3] = {0}, numbers[2] = {0};
-    if (!read_numbers(opening, COUNT_TABLES, 0, tables, 3)) return false;
+    int64_t tables[2] = {0}, numbers[2] = {0};
+    if (!read_numbers(opening, COUNT_TABLES, 0, tables, 2)) return false;
     if (tables[0] && !tables[1])
         return REFUSE("The database %s holds tables of another program. Name another one in "
                       "DATABASE_URL.",
                       database);
     if (tables[1] && !read_numbers(opening, READ_VERSION, 0, numbers, 2)) return false;
-    if (tables[0] > 1 && numbers[0] == 0 && numbers[1] == 0)
-        return REFUSE("The database %s holds tables of another program. Name another one in "
-                      "DATABASE_URL.",
-                      database);
     *ret_version = (struct version){numbers[0], numbers[1]};
     if (numbers[0] > newest())
         return REFUSE("The database %s was written by a newer admit: it has version %lld, and "
@@ -263,7 +258,7 @@ static bool read_version(const struct maria_opening *opening, struct version *re
 static bool note_version(const struct maria_opening *opening, struct version version)
 {
     struct maria_store *store = opening->store;
-    struct maria_rows *rows = maria_prepare(store, "schema_version", NOTE_VERSION);
+    struct maria_rows *rows = maria_prepare(store, "admit_version", NOTE_VERSION);
     bool done = rows &&
                 maria_execute(store, rows, MARIA_VALUES(NUM(version.version), NUM(version.done))) &&
                 maria_exec(store, "COMMIT");

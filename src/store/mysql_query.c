@@ -298,13 +298,28 @@ bool maria_execute(struct maria_store *store, struct maria_rows *rows,
     return rows->column_count == 0 || take_result(store, rows);
 }
 
+static struct maria_rows *query_once(struct maria_store *store, enum maria_statement which,
+                                     const struct maria_value *values, size_t count)
+{
+    struct maria_rows **rows = &store->statements[which];
+    if (!*rows) *rows = maria_prepare(store, statement_names[which], statement_texts[which]);
+    return *rows && maria_execute(store, *rows, values, count) ? *rows : NULL;
+}
+
+/* Where the connection was gone before the first statement of a transaction, nothing is lost with
+ * it: the server was started anew, say. */
 struct maria_rows *maria_query(struct maria_store *store, enum maria_statement which,
                                const struct maria_value *values, size_t count)
 {
     if (store->status != STORE_OK) return NULL;
-    struct maria_rows **rows = &store->statements[which];
-    if (!*rows) *rows = maria_prepare(store, statement_names[which], statement_texts[which]);
-    return *rows && maria_execute(store, *rows, values, count) ? *rows : NULL;
+    bool is_first = store->is_fresh, in_transaction = store->in_transaction;
+    store->is_fresh = false;
+    struct maria_rows *rows = query_once(store, which, values, count);
+    if (rows || !is_first || store->db) return rows;
+    store->status = STORE_OK;
+    if (!maria_connect(store)) return NULL;
+    store->in_transaction = in_transaction;
+    return query_once(store, which, values, count);
 }
 
 bool maria_next(struct maria_store *store, struct maria_rows *rows)
