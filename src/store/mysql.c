@@ -329,4 +329,6 @@ const struct store_driver mysql_driver = {
     .directory_version = maria_directory_version,
     .backup = maria_backup,
     .check = maria_check,
+    .bulk_read = maria_bulk_read,
+    .bulk_write = maria_bulk_write,
 };

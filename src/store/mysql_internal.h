@@ -300,6 +300,12 @@ enum store_status maria_directory_version(struct store *store, uint64_t *ret_ver
 enum store_status maria_check(struct store *store, struct check_figures *ret_figures,
                               void (*breach)(const char *sentence, void *data), void *data);
 
+enum store_status maria_bulk_read(struct store *store, const struct bulk_table *table,
+                                  const struct bulk_value *after, size_t limit, struct arena *arena,
+                                  struct bulk_rows *ret_rows);
+enum store_status maria_bulk_write(struct store *store, const struct bulk_part *parts,
+                                   size_t count);
+
 /* The word of which fewest rows begin with it; up to MARIA_MANY, from where on those who match are
  * not gathered first. */
 enum { MARIA_MANY = 1000 };
