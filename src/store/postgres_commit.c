@@ -75,7 +75,7 @@ static void write_rows(struct postgres_store *store, enum postgres_target target
                        enum postgres_statement which, size_t columns,
                        const struct postgres_value *more, size_t more_count)
 {
-    struct postgres_value values[POSTGRES_COLUMNS_MAX + 2];
+    struct postgres_value values[POSTGRES_COLUMNS_MAX + 2] = {0};
     if (!row_count(store, target)) return;
     for (size_t i = 0; i < columns; i++)
         values[i] = ARRAY(&store->rows[target].columns[i]);
