@@ -145,6 +145,7 @@ static void a_file_of_the_first_version_is_brought_up_to_date(void **state)
         "x'ffeeddccbbaa99887766554433221100', 201, 1800000000000, x'7b7d')";
     raw(path, sqlite_migrations[0].sql);
     raw(path, rows);
+    close_both(box);
     box->url = url_of(box, "first.db");
     open_both(box);
 
