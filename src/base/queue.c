@@ -15,7 +15,7 @@ static void must(int error)
 void queue_init(struct queue *queue, size_t depth)
 {
     assert(depth > 0);
-    *queue = (struct queue){.depth = depth};
+    *queue = (struct queue){.depth = depth, .limit = depth, .takers = 1};
     pthread_condattr_t attributes;
     must(pthread_mutex_init(&queue->mutex, NULL));
     must(pthread_condattr_init(&attributes));
@@ -32,10 +32,33 @@ void queue_destroy(struct queue *queue)
     must(pthread_mutex_destroy(&queue->mutex));
 }
 
+void queue_bound_wait(struct queue *queue, int wait_ms, size_t least, unsigned takers)
+{
+    assert(wait_ms > 0 && least > 0 && takers > 0);
+    queue->wait_ns = (int64_t)wait_ms * 1000000;
+    queue->least = least;
+    queue->takers = takers;
+}
+
+void queue_pace(struct queue *queue, size_t count, int64_t us)
+{
+    assert(count > 0);
+    if (queue->wait_ns == 0) return;
+    must(pthread_mutex_lock(&queue->mutex));
+    /* A moving average: one that took long, because a disk paused, is soon forgotten. */
+    int64_t each_ns = us * 1000 / (int64_t)count / queue->takers;
+    queue->each_ns += (each_ns - queue->each_ns) / (queue->each_ns ? 8 : 1);
+    int64_t limit = queue->each_ns > 0 ? queue->wait_ns / queue->each_ns : INT64_MAX;
+    queue->limit = limit < (int64_t)queue->depth ? (size_t)limit : queue->depth;
+    if (queue->limit < queue->least)
+        queue->limit = queue->least < queue->depth ? queue->least : queue->depth;
+    must(pthread_mutex_unlock(&queue->mutex));
+}
+
 bool queue_put(struct queue *queue, struct link *link)
 {
     must(pthread_mutex_lock(&queue->mutex));
-    bool taken = !queue->closed && queue->list.count < queue->depth;
+    bool taken = !queue->closed && queue->list.count < queue->limit;
     if (taken) list_push(&queue->list, link);
     /* Under the lock: once it is open a taker may have the link and destroy the queue. */
     if (taken && queue->sleepers) {

@@ -3,9 +3,14 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/queue.h"
 
-enum { SETTLE_MS = 250 };
+enum {
+    SETTLE_MS = 250,
+    /* How long a command may wait for its batch: what would wait longer is told so at once. */
+    WAIT_MOST_MS = 250,
+};
 
 struct lane {
     pthread_t thread;
@@ -51,7 +56,10 @@ bool lane_turn(struct lane *lane, int timeout_ms)
     }
     struct list again = {0};
     size_t count = lane_gather(pending, tasks);
+    int64_t before = clock_monotonic_us();
     batch_run(&lane->batcher, tasks, count, &again);
+    /* A smaller batch costs nearly as much, and would say nothing of the pace under load. */
+    if (count == BATCH_MAX) queue_pace(&lane->queue, count, clock_monotonic_us() - before);
     while (pending->head)
         list_push(&again, list_pop(pending));
     *pending = again;
@@ -82,6 +90,7 @@ struct lane *lane_new(const struct batcher *batcher, size_t depth)
 struct lane *lane_start(const struct batcher *batcher, size_t depth)
 {
     struct lane *lane = lane_new(batcher, depth);
+    queue_bound_wait(&lane->queue, WAIT_MOST_MS, BATCH_MAX, 1);
     if (pthread_create(&lane->thread, NULL, lane_run, lane) != 0) abort();
     return lane;
 }

@@ -14,7 +14,8 @@ struct lane;
 /* 'batcher' is copied; the lane takes ownership of its store. */
 struct lane *lane_start(const struct batcher *batcher, size_t depth);
 
-/* False when the queue is full: answer 503 at once. */
+/* False when the queue is full, or so long that its end would wait too long: answer 503
+ * at once. */
 bool lane_put(struct lane *lane, struct task *task);
 
 size_t lane_waiting(struct lane *lane);

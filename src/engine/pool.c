@@ -3,7 +3,11 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "store/store.h"
+
+/* How long a job may wait, and how many may wait at any pace: some are long, most are short. */
+enum { WAIT_MOST_MS = 600, WAITING_LEAST = 16 };
 
 struct worker {
     pthread_t thread;
@@ -29,7 +33,9 @@ static void *worker_run(void *data)
         struct link *link = list_pop(&list);
         if (!link || worker->pool->forget) continue;
         struct job *job = LINK_OWNER(link, struct job, link);
+        int64_t before = clock_monotonic_us();
         job->run(job, worker->store);
+        queue_pace(&worker->pool->queue, 1, clock_monotonic_us() - before);
     }
     return NULL;
 }
@@ -40,6 +46,7 @@ struct pool *pool_start(const char *name, size_t threads, struct store **stores,
     if (!pool) abort();
     pool->name = name;
     queue_init(&pool->queue, depth);
+    queue_bound_wait(&pool->queue, WAIT_MOST_MS, WAITING_LEAST, (unsigned)threads);
     pool->count = threads;
     for (size_t i = 0; i < threads; i++) {
         struct worker *worker = &pool->workers[i];

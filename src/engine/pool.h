@@ -21,7 +21,7 @@ struct pool;
  * constant. */
 struct pool *pool_start(const char *name, size_t threads, struct store **stores, size_t depth);
 
-/* False when the queue is full. */
+/* False when the queue is full, or too long for its threads. */
 bool pool_put(struct pool *pool, struct job *job);
 
 size_t pool_waiting(struct pool *pool);

@@ -43,6 +43,57 @@ static void a_list_gives_back_in_order(void **state)
     assert_int_equal(number_of(list_pop(&list)), 1);
 }
 
+static size_t fill_up(struct queue *queue, struct item *items, size_t most)
+{
+    size_t count = 0;
+    while (count < most && queue_put(queue, &items[count].link))
+        count++;
+    return count;
+}
+
+static void the_wait_is_bounded_by_the_pace(void **state)
+{
+    (void)state;
+    struct queue queue;
+    static struct item items[1000];
+    queue_init(&queue, 500);
+    queue_bound_wait(&queue, 100, 20, 2);
+    const struct {
+        size_t count;
+        int64_t us;
+        int times;
+        size_t fit;
+    } paces[] = {
+        {0, 0, 0, 500},       /* nothing is known: the depth */
+        {10, 10000, 1, 200},  /* 1 ms each, two at once: 200 within 100 ms */
+        {1, 100000, 100, 20}, /* far too slow: those who may always wait */
+        {100, 100, 100, 500}, /* and fast again: the depth */
+        {10, 10000, 100, 200},
+    };
+    for (size_t i = 0; i < sizeof(paces) / sizeof(paces[0]); i++) {
+        struct list list = {0};
+        for (int times = 0; times < paces[i].times; times++)
+            queue_pace(&queue, paces[i].count, paces[i].us);
+        assert_in_range(fill_up(&queue, items, 1000), paces[i].fit, paces[i].fit + 1);
+        assert_true(queue_take(&queue, &list, 1000, 0));
+    }
+    queue_destroy(&queue);
+}
+
+static void a_shallow_queue_stays_shallow(void **state)
+{
+    (void)state;
+    struct queue queue;
+    struct item items[10];
+    struct list list = {0};
+    queue_init(&queue, 3);
+    queue_bound_wait(&queue, 100, 20, 1);
+    queue_pace(&queue, 1, 1000000);
+    assert_int_equal(fill_up(&queue, items, 10), 3);
+    assert_true(queue_take(&queue, &list, 10, 0));
+    queue_destroy(&queue);
+}
+
 static void what_goes_in_first_comes_out_first(void **state)
 {
     (void)state;
@@ -247,6 +298,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_gives_back_in_order),
+        cmocka_unit_test(the_wait_is_bounded_by_the_pace),
+        cmocka_unit_test(a_shallow_queue_stays_shallow),
         cmocka_unit_test(what_goes_in_first_comes_out_first),
         cmocka_unit_test(a_full_queue_says_no_until_there_is_room),
         cmocka_unit_test(taking_from_an_empty_queue_ends_when_the_time_is_over),
