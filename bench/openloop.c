@@ -28,7 +28,7 @@
 enum {
     BUFFER_SIZE = 256 * 1024,
     LINE_FIELDS = 5,
-    CONNECTIONS_MOST = 4096,
+    CONNECTIONS_MOST = 16384,
     PATIENCE_S = 10, /* for the last answers */
 };
 
@@ -47,6 +47,7 @@ struct connection {
     int fd;
     char kind;
     uint64_t due_ns; /* when its request should have been sent */
+    uint64_t sent_ns;
     size_t received;
     char *buffer;
 };
@@ -60,7 +61,9 @@ struct run {
     uint64_t begin_ns, total, next, answered, bad;
     double interval_ns;
     uint32_t *latency_us;
-    char *kinds; /* of each latency */
+    char *kinds;                      /* of each latency */
+    uint32_t *served_us, *refused_us; /* from when it was sent: of 2xx, and of 503 */
+    uint64_t served, refused, with_retry_after;
     uint64_t sent[3], good[3];
 };
 
@@ -167,6 +170,7 @@ static void send_what_is_due(struct run *run)
         connection->received = 0;
         run->sent[kind_index(request->kind)]++;
         run->next++;
+        connection->sent_ns = now_ns();
         ssize_t sent = send(connection->fd, request->text, request->length, MSG_NOSIGNAL);
         if (sent != (ssize_t)request->length) die("send");
     }
@@ -194,10 +198,17 @@ static void note_answer(struct run *run, const struct connection *connection)
     uint64_t latency = (now_ns() - connection->due_ns) / 1000;
     run->latency_us[run->answered] = latency > UINT32_MAX ? UINT32_MAX : (uint32_t)latency;
     run->kinds[run->answered++] = connection->kind;
-    if (connection->buffer[9] == '2') /* HTTP/1.1 2xx */
+    uint32_t since_sent = (uint32_t)((now_ns() - connection->sent_ns) / 1000);
+    if (connection->buffer[9] == '2') { /* HTTP/1.1 2xx */
         run->good[kind_index(connection->kind)]++;
-    else
-        run->bad++;
+        run->served_us[run->served++] = since_sent;
+        return;
+    }
+    run->bad++;
+    if (memcmp(connection->buffer + 9, "503", 3) != 0) return;
+    run->refused_us[run->refused++] = since_sent;
+    run->with_retry_after +=
+        memmem(connection->buffer, connection->received, "\r\nRetry-After: ", 15) != NULL;
 }
 
 static void receive(struct run *run, struct connection *connection)
@@ -259,12 +270,9 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static void print_latencies(const struct run *run, const char *name, char kind)
+/* Sorts them. */
+static void print_percentiles(const char *name, uint32_t *chosen, size_t count)
 {
-    uint32_t *chosen = allocate(run->answered, sizeof(*chosen));
-    size_t count = 0;
-    for (uint64_t i = 0; i < run->answered; i++)
-        if (!kind || run->kinds[i] == kind) chosen[count++] = run->latency_us[i];
     qsort(chosen, count, sizeof(*chosen), compare);
     const struct {
         const char *name;
@@ -276,6 +284,15 @@ static void print_latencies(const struct run *run, const char *name, char kind)
         printf(", \"%s\": %u", parts[i].name,
                count ? chosen[(size_t)((double)(count - 1) * parts[i].part)] : 0);
     printf("}");
+}
+
+static void print_latencies(const struct run *run, const char *name, char kind)
+{
+    uint32_t *chosen = allocate(run->answered, sizeof(*chosen));
+    size_t count = 0;
+    for (uint64_t i = 0; i < run->answered; i++)
+        if (!kind || run->kinds[i] == kind) chosen[count++] = run->latency_us[i];
+    print_percentiles(name, chosen, count);
     free(chosen);
 }
 
@@ -297,6 +314,9 @@ static void print_figures(const struct run *run, uint64_t end_ns)
     print_latencies(run, "r", 'r');
     print_latencies(run, "b", 'b');
     print_latencies(run, "c", 'c');
+    printf(", \"with_retry_after\": %lu", run->with_retry_after);
+    print_percentiles("served", run->served_us, run->served);
+    print_percentiles("refused", run->refused_us, run->refused);
     printf("}\n");
 }
 
@@ -313,6 +333,8 @@ int main(int argc, char **argv)
     run.idle = allocate(connections, sizeof(struct connection *));
     run.latency_us = allocate(run.total, sizeof(*run.latency_us));
     run.kinds = allocate(run.total, 1);
+    run.served_us = allocate(run.total, sizeof(*run.served_us));
+    run.refused_us = allocate(run.total, sizeof(*run.refused_us));
     read_requests(&run, argv[5], atoi(argv[1]));
     int poll = open_connections(&run, connections, atoi(argv[1]));
     prctl(PR_SET_TIMERSLACK, 1);

@@ -23,7 +23,7 @@ const usage = `node bench/soak.mjs [options]        or: make soak ARGS="[options
 
   --minutes N     how long (60)
   --rate N        requests a second (300)
-  --warm N        seconds at five times the rate before, until caches are as full as they get (60)
+  --warm N        seconds at 8,000 requests a second before, which fills the caches of pages (60)
   --write         draws docs/soak.svg
   --report FILE   no soak: draws and prints an earlier one
   --json FILE     where the results go (build/bench/soak.json)
@@ -31,7 +31,7 @@ const usage = `node bench/soak.mjs [options]        or: make soak ARGS="[options
 
 const WINDOW_S = 10;
 const CONNECTIONS = 32;
-const WARM_FACTOR = 5;
+const WARM_RATE = 8000;
 const BOOKINGS = 400_000; // at the beginning
 // What must not grow over the time: some slack for what malloc keeps, and for connections that come and go.
 const MEMORY_FACTOR = 1.25;
@@ -90,7 +90,7 @@ async function run(options) {
     const results = {begun: new Date().toISOString().slice(0, 16).replace('T', ' '), rate, samples: [], wrong: []};
     const state = {over: false, rounds: 0, wrong: results.wrong};
     const others = beside(soak.server.port, state).catch((error) => results.wrong.push(error.message));
-    if (warm) await window(soak, rate * WARM_FACTOR, warm);
+    if (warm) await window(soak, WARM_RATE, warm);
     const begin = performance.now();
     const cpu = soak.server.processor();
     while (performance.now() - begin < minutes * 60_000) {
