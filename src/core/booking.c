@@ -170,15 +170,20 @@ static bool book_is_within_limits(struct working_set *set, const struct event *e
     return true;
 }
 
+/* A draft is there for those who manage it only. */
+static bool event_is_there(const struct event_entry *event, const struct command *command)
+{
+    if (!event->found || event->gone) return false;
+    return event->row.status != EVENT_DRAFT ||
+           actor_manages(&command->actor, command->organizing_allowed, &event->row);
+}
+
 /* The ladder of refusals, in the documented order. */
 static struct type_entry *book_check(struct working_set *set, const struct event_entry *event,
                                      const struct command *command, struct result *result)
 {
-    if (!event->found || event->gone) return refuse(result, NO_SUCH_EVENT), NULL;
+    if (!event_is_there(event, command)) return refuse(result, NO_SUCH_EVENT), NULL;
     const struct event *row = &event->row;
-    if (row->status == EVENT_DRAFT &&
-        !actor_manages(&command->actor, command->organizing_allowed, row))
-        return refuse(result, NO_SUCH_EVENT), NULL;
     if (row->status != EVENT_ON_SALE) return refuse(result, NOT_ON_SALE), NULL;
     if (row->starts_at && row->starts_at <= set->now) return refuse(result, EVENT_STARTED), NULL;
 
@@ -313,7 +318,7 @@ void decide_cancel_newest(struct working_set *set, const struct command *command
     const struct event_entry *event = working_set_event(set, command->cancel.event_id);
     const struct newest_entry *newest =
         working_set_newest(set, command->cancel.event_id, command->actor.id);
-    if (!event->found || event->gone) return refuse(result, NO_SUCH_EVENT);
+    if (!event_is_there(event, command)) return refuse(result, NO_SUCH_EVENT);
     if (newest->stale) {
         result->again = true;
         return;

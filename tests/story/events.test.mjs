@@ -450,7 +450,7 @@ onEachStore('events', {}, (server) => {
             }
             for (const path of [`/v1/events/${draft.id}`, `/v1/events/${draft.id}/status`, `/status/${draft.id}`])
                 expect(await server().nobody.get(path), 404);
-            expect(await visitor.post('/book', {eventId: draft.id}), 404, 'no_such_event');
+            for (const path of ['/book', '/cancel']) expect(await visitor.post(path, {eventId: draft.id}), 404, 'no_such_event');
 
             assert.equal(expect(await organizer.get(`/v1/events/${draft.id}`), 200).status, 'draft');
             expect(await organizer.get(`/v1/events/${draft.id}/status`), 200);
