@@ -44,6 +44,7 @@ struct committing {
         struct ticket_write **items;
         size_t count, size;
     } ticket_writes;
+    bool some_have_many; /* of the new tickets: a booking with more than one */
 };
 
 /* ---- rows that gather ---- */
@@ -82,7 +83,7 @@ static void write_rows(struct postgres_store *store, enum postgres_target target
     for (size_t i = 0; i < more_count; i++)
         values[columns + i] = more[i];
     postgres_write(store, which, values, columns + more_count);
-    for (size_t i = 0; i < columns; i++)
+    for (size_t i = 0; i < POSTGRES_COLUMNS_MAX; i++)
         postgres_array_clear(&store->rows[target].columns[i]);
 }
 
@@ -190,7 +191,10 @@ static void write_gathered(struct committing *committing)
     write_rows(store, ROWS_BOOKINGS_INSERT, STATEMENT_BOOKINGS_INSERT, 11, NULL, 0);
     write_exactly(store, ROWS_BOOKINGS_UPDATE, STATEMENT_BOOKINGS_UPDATE, 6);
     write_exactly(store, ROWS_BOOKINGS_DELETE, STATEMENT_BOOKINGS_DELETE, 1);
-    write_rows(store, ROWS_TICKETS_INSERT, STATEMENT_TICKETS_INSERT, 5, NULL, 0);
+    if (committing->some_have_many)
+        write_rows(store, ROWS_TICKETS_INSERT, STATEMENT_TICKETS_INSERT, 5, NULL, 0);
+    else
+        write_rows(store, ROWS_TICKETS_INSERT, STATEMENT_TICKETS_INSERT_SINGLE, 4, NULL, 0);
     write_exactly(store, ROWS_TICKETS_UPDATE, STATEMENT_TICKETS_UPDATE, 6);
     write_rows(store, ROWS_JOURNAL, STATEMENT_JOURNAL_INSERT, 9, NULL, 0);
 }
@@ -366,9 +370,10 @@ static bool gather_change(struct committing *committing, const struct change *ch
         note_booking(committing, change->kind, change->booking);
         return true;
     case CHANGE_TICKETS_NEW:
+        committing->some_have_many |= change->tickets.count > 1;
         ADD(&store->rows[ROWS_TICKETS_INSERT], (int64_t)change->tickets.event_id,
-            change->tickets.number, change->tickets.count, (int64_t)change->tickets.booking_id,
-            change->tickets.is_booked);
+            change->tickets.number, (int64_t)change->tickets.booking_id, change->tickets.is_booked,
+            change->tickets.count);
         return true;
     case CHANGE_TICKET_GIVE:
     case CHANGE_TICKET_RETURN: note_ticket(committing, change); return true;

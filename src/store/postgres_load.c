@@ -163,7 +163,9 @@ static bool send_locks(struct loading *loading)
     for (size_t i = 0; (user = map_each(&loading->set->user_bookings, &i));)
         if (!user->loaded) postgres_array_number(users, (int64_t)user->user_id);
     if (events->count + bookings->count + users->count == 0) return false;
-    if (store->locked.count == 0)
+    if (store->locked.count == 0 && bookings->count + users->count == 0)
+        SEND(store, LOCK_EVENTS_ALONE, ARRAY(events));
+    else if (store->locked.count == 0)
         SEND(store, LOCK_EVENTS, ARRAY(events), ARRAY(bookings), ARRAY(users));
     else
         SEND(store, LOCK_EVENTS_AT_ONCE, ARRAY(events), ARRAY(bookings), ARRAY(users));

@@ -61,6 +61,10 @@
     "AND b.status IN (1, 2, 3))) ORDER BY c.event_id FOR NO KEY UPDATE OF c"
 
 #define POSTGRES_LOAD_STATEMENTS(X)                                                                \
+    /* Where nobody but newcomers is served, which is what a rush is. */                           \
+    X(LOCK_EVENTS_ALONE, "N",                                                                      \
+      "SELECT c.event_id FROM event_counters AS c WHERE c.event_id = ANY ($1::bigint[]) "          \
+      "ORDER BY c.event_id FOR NO KEY UPDATE")                                                     \
     X(LOCK_EVENTS, "NNN", POSTGRES_LOCK_EVENTS)                                                    \
     X(LOCK_EVENTS_AT_ONCE, "NNN", POSTGRES_LOCK_EVENTS " NOWAIT")                                  \
     X(EVENTS, "N",                                                                                 \
@@ -129,11 +133,15 @@
                              "WHERE b.id = w.id"))                                                 \
     X(BOOKINGS_DELETE, "Nn",                                                                       \
       POSTGRES_EXACTLY("$2", "DELETE FROM bookings WHERE id = ANY ($1::bigint[])"))                \
+    /* One ticket a booking is what most people want, and half the work. */                        \
+    X(TICKETS_INSERT_SINGLE, "NNNN",                                                               \
+      "INSERT INTO tickets (event_id, number, booking_id, is_booked) "                             \
+      "SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])")              \
     X(TICKETS_INSERT, "NNNNN",                                                                     \
       "INSERT INTO tickets (event_id, number, booking_id, is_booked) "                             \
       "SELECT w.event, w.number + n, w.booking, w.is_booked FROM unnest($1::bigint[], "            \
       "$2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) "                                   \
-      "AS w (event, number, count, booking, is_booked), generate_series(0, w.count - 1) AS n")     \
+      "AS w (event, number, booking, is_booked, count), generate_series(0, w.count - 1) AS n")     \
     /* Each must belong to 'was' or to 'other', 0 for nobody, and then belongs to 'booking'. */    \
     X(TICKETS_UPDATE, "NNNNNNn",                                                                   \
       POSTGRES_EXACTLY("$7", "UPDATE tickets AS k SET booking_id = nullif(w.booking, 0), "         \
