@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// A database server of a test's own, which may be killed and started again; and a proxy before it that
+// cuts connections at the worst moment.
+import assert from 'node:assert/strict';
+import {spawn} from 'node:child_process';
+import {mkdtemp, rm} from 'node:fs/promises';
+import net from 'node:net';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {createInterface} from 'node:readline';
+import {ROOT} from './admit.mjs';
+import {until} from './time.mjs';
+
+/** What is on disk when it is answered, as in production. */
+const durable = {
+    postgres: ['fsync=on', 'synchronous_commit=on'],
+    mariadb: ['innodb-flush-log-at-trx-commit=1', 'innodb-flush-method=fsync', 'innodb-doublewrite=ON'],
+};
+
+/** `kind` is that of tests/servers; with `directory` one that is there. */
+export async function startDatabase(kind, {settings = [], directory} = {}) {
+    directory ??= await mkdtemp(join(tmpdir(), `admit-${kind}-`));
+    const child = spawn(join(ROOT, 'tests/servers/run'), [kind, directory, ...durable[kind], ...settings], {stdio: ['pipe', 'pipe', 'inherit']});
+    process.once('exit', () => child.kill('SIGTERM'));
+    const lines = createInterface({input: child.stdout})[Symbol.asyncIterator]();
+    const answer = async (order) => {
+        if (order) child.stdin.write(`${order}\n`);
+        const {value, done} = await lines.next();
+        assert.ok(!done, 'the server ended');
+        return value;
+    };
+    const url = await answer();
+    return {
+        url,
+        directory,
+        kill: () => answer('kill'),
+        start: () => answer('start'),
+        async end({keep = false} = {}) {
+            const ended = new Promise((resolve) => child.on('close', resolve));
+            child.stdin.end();
+            await ended;
+            if (!keep) await rm(directory, {recursive: true});
+        },
+    };
+}
+
+/** How a connection that writes shows itself, and its COMMIT. */
+const signs = {
+    postgres: {writer: /FOR (NO KEY )?UPDATE/, commit: /COMMIT/},
+    mariadb: {writer: /READ COMMITTED/, commit: /\x03COMMIT/},
+};
+
+/**
+ * Stands before the server of `url`. cut('before') drops the next connection that sends COMMIT, and the
+ * COMMIT with it; cut('after') lets the server have it and drops what it answers. Both resolve when it has
+ * happened.
+ */
+export async function startProxy(kind, url) {
+    const {hostname, port} = new URL(url);
+    const connections = new Set();
+    let wanted = null;
+    const server = net.createServer((client) => {
+        const upstream = net.connect(Number(port), hostname);
+        const drop = () => (client.destroy(), upstream.destroy(), connections.delete(drop));
+        let isWriter = false, cutting = null;
+        connections.add(drop);
+        for (const socket of [client, upstream]) {
+            socket.setNoDelay(true);
+            socket.on('error', drop);
+            socket.on('close', drop);
+        }
+        client.on('data', (chunk) => {
+            const text = chunk.toString('latin1');
+            isWriter ||= signs[kind].writer.test(text);
+            if (wanted && isWriter && signs[kind].commit.test(text)) {
+                cutting = wanted;
+                wanted = null;
+                if (cutting.when === 'before') {
+                    drop();
+                    cutting.resolve();
+                    return;
+                }
+            }
+            upstream.write(chunk);
+        });
+        upstream.on('data', (chunk) => {
+            if (!cutting) {
+                client.write(chunk);
+                return;
+            }
+            drop(); // the server has done it, and nobody hears of it
+            cutting.resolve();
+        });
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const through = new URL(url);
+    through.port = String(server.address().port);
+    return {
+        url: through.href,
+        async cut(when) {
+            let isDone = false;
+            wanted = {when, resolve: () => (isDone = true)};
+            await until('a COMMIT to be cut', () => isDone);
+        },
+        dropAll: () => connections.forEach((drop) => drop()),
+        end() {
+            connections.forEach((drop) => drop());
+            return new Promise((resolve) => server.close(resolve));
+        },
+    };
+}
