@@ -139,12 +139,14 @@ static void end_updates(struct writing *writing, struct maria_set *set, enum mar
 
 static void write_bookings(struct writing *writing)
 {
-    struct maria_batch inserted = {0};
+    struct maria_batch inserted = {0}, ended = {0};
     struct maria_set updated = {0}, deleted = {0};
     const struct booking_fate *fate;
     for (size_t i = 0; (fate = map_each(&writing->bookings, &i));) {
         const struct booking *row = fate->booking;
         if (fate->is_gone && fate->is_new) continue;
+        if (!fate->is_gone && !booking_is_active(row->status))
+            ADD(&ended, writing->arena, NUM(row->updated_at), NUM(row->id));
         if (fate->is_gone)
             SET_ADD(&deleted, (int64_t)row->id);
         else if (!fate->is_new)
@@ -164,6 +166,7 @@ static void write_bookings(struct writing *writing)
                 "a booking to be changed is not there");
     end_updates(writing, &deleted, STATEMENT_BOOKINGS_DELETE,
                 "a booking to be removed is not there");
+    maria_insert(writing->store, INSERT_ENDED, &ended, writing->arena);
     writing->bookings = (struct map){0};
 }
 
@@ -297,10 +300,12 @@ static void cancel_event(struct maria_store *store, const struct change *change)
     store->journal_next += (uint64_t)journaled;
     RUN(store, CANCEL_TICKETS, NUM(event_id));
     RUN(store, LINE_BLOCKS_DELETE, NUM(event_id));
-    if (change->cancel.remove)
+    if (change->cancel.remove) {
         RUN(store, REMOVE_BOOKINGS, NUM(event_id));
-    else
+    } else {
+        RUN(store, CANCEL_ENDED, NUM(event_id), NUM(change->cancel.at));
         RUN(store, CANCEL_BOOKINGS, NUM(event_id), NUM(change->cancel.at));
+    }
     RUN(store, HOLDERS_DELETE, NUM(event_id));
 }
 
@@ -360,8 +365,10 @@ static void write_user(struct writing *writing, bool is_new, const struct user *
 static void prune(struct maria_store *store, const struct change *change)
 {
     uint32_t most = change->prune.most;
-    if (change->prune.cancelled_before)
+    if (change->prune.cancelled_before) {
         RUN(store, PRUNE_BOOKINGS, NUM(change->prune.cancelled_before), NUM(most));
+        RUN(store, PRUNE_ENDED, NUM(change->prune.cancelled_before), NUM(most));
+    }
     RUN(store, PRUNE_REPLAYS, NUM(change->prune.replays_before / HOUR_MS), NUM(most));
     RUN(store, PRUNE_REVOCATIONS, NUM(change->prune.revocations_before), NUM(most));
 }
@@ -411,22 +418,50 @@ static void write_change(struct writing *writing, const struct change *change)
 
 /* ---- counters: once a batch, however often they moved ---- */
 
-static void write_counters(struct writing *writing)
+/* One of them, as in the rush for it, is written without a set. */
+static void write_types(struct writing *writing)
 {
-    struct maria_set types = {0}, events = {0};
+    static const char missing[] = "a ticket type to be counted is not there";
+    struct maria_set set = {0};
     const struct type_entry *type;
+    const struct ticket_type *row = NULL;
     for (size_t i = 0; (type = map_each(&writing->set->types, &i));) {
-        const struct ticket_type *row = &type->row;
-        if (type->dirty && !type->event->gone)
-            SET_ADD(&types, (int64_t)row->id, row->capacity, row->booked, row->held, row->waiting,
-                    (int64_t)row->wanted);
+        if (!type->dirty || type->event->gone) continue;
+        row = &type->row;
+        SET_ADD(&set, (int64_t)row->id, row->capacity, row->booked, row->held, row->waiting,
+                (int64_t)row->wanted);
     }
-    end_updates(writing, &types, STATEMENT_TYPES_COUNT, "a ticket type to be counted is not there");
+    if (set.count != 1) {
+        end_updates(writing, &set, STATEMENT_TYPES_COUNT, missing);
+        return;
+    }
+    maria_set_end(&set, writing->arena);
+    expect(writing->store,
+           RUN(writing->store, TYPE_COUNT, NUM(row->id), NUM(row->capacity), NUM(row->booked),
+               NUM(row->held), NUM(row->waiting), NUM(row->wanted)),
+           1, missing);
+}
+
+static void write_events(struct writing *writing)
+{
+    static const char missing[] = "an event to be counted is not there";
+    struct maria_set set = {0};
     const struct event_entry *event;
-    for (size_t i = 0; (event = map_each(&writing->set->events, &i));)
-        if (event->numbers_dirty && !event->gone)
-            SET_ADD(&events, (int64_t)event->id, event->row.next_number, event->row.ever_booked);
-    end_updates(writing, &events, STATEMENT_COUNTERS_UPDATE, "an event to be counted is not there");
+    const struct event *row = NULL;
+    for (size_t i = 0; (event = map_each(&writing->set->events, &i));) {
+        if (!event->numbers_dirty || event->gone) continue;
+        row = &event->row;
+        SET_ADD(&set, (int64_t)row->id, row->next_number, row->ever_booked);
+    }
+    if (set.count != 1) {
+        end_updates(writing, &set, STATEMENT_COUNTERS_UPDATE, missing);
+        return;
+    }
+    maria_set_end(&set, writing->arena);
+    expect(writing->store,
+           RUN(writing->store, COUNTER_UPDATE, NUM(row->id), NUM(row->next_number),
+               NUM(row->ever_booked)),
+           1, missing);
 }
 
 /* What only grows may be a new block; what shrinks is there. An empty one goes, so that who looks
@@ -559,7 +594,8 @@ enum store_status maria_commit(struct store *base, struct working_set *set)
     for (size_t i = 0; i < set->changes.count && store->status == STORE_OK; i++)
         write_change(&writing, &set->changes.items[i]);
     write_gathered(&writing);
-    write_counters(&writing);
+    write_types(&writing);
+    write_events(&writing);
     write_line(&writing);
     write_holders(&writing);
     write_replays(&writing);

@@ -107,7 +107,9 @@ void maria_types_of(struct maria_store *store, struct event **events, size_t cou
         struct ticket_type *items;
         size_t count, size;
     } types = {0};
-    struct maria_rows *rows = QUERY(store, TYPES, maria_set_end(&set, arena));
+    struct maria_value ids = maria_set_end(&set, arena);
+    struct maria_rows *rows =
+        count == 1 ? QUERY(store, TYPES_OF_EVENT, NUM(events[0]->id)) : QUERY(store, TYPES, ids);
     while (maria_next(store, rows))
         *ARRAY_PUSH(arena, &types) = type_row(rows, arena);
     if (types.count) qsort(types.items, types.count, sizeof(*types.items), by_event_and_id);
@@ -214,6 +216,17 @@ static void add_events_of_users(struct maria_store *store, const struct working_
     }
 }
 
+/* A single one, as in the rush for it, is found without a set. */
+static struct maria_rows *lock_events(struct maria_store *store, const struct ids *ids,
+                                      bool may_wait, struct arena *arena)
+{
+    if (ids->count == 1)
+        return may_wait ? QUERY(store, LOCK_EVENT, NUM(ids->items[0]))
+                        : QUERY(store, LOCK_EVENT_NOW, NUM(ids->items[0]));
+    struct maria_value set = ids_value(ids, arena);
+    return may_wait ? QUERY(store, LOCK_EVENTS, set) : QUERY(store, LOCK_EVENTS_NOW, set);
+}
+
 /* Reads, and locks, the events that are wanted and those of what is wanted. */
 static void load_events(struct maria_store *store, struct working_set *set)
 {
@@ -226,9 +239,7 @@ static void load_events(struct maria_store *store, struct working_set *set)
     if (ids.count == 0) return;
     sort_ids(&ids);
     bool may_wait = !store->locks_closed && ids.items[0] > store->last_locked;
-    struct maria_value value = ids_value(&ids, set->arena);
-    struct maria_rows *rows =
-        may_wait ? QUERY(store, LOCK_EVENTS, value) : QUERY(store, LOCK_EVENTS_NOW, value);
+    struct maria_rows *rows = lock_events(store, &ids, may_wait, set->arena);
     uint64_t last = ids.items[ids.count - 1];
     if (last > store->last_locked) store->last_locked = last;
 

@@ -2,6 +2,7 @@
 /* What readers ask about bookings, tickets and people. The search for events is in mysql_search.c.
  */
 #include <assert.h>
+#include <stdlib.h>
 
 #include "base/array.h"
 #include "store/mysql_internal.h"
@@ -13,6 +14,11 @@ enum {
 
 struct views {
     struct booking_view **items;
+    size_t count, size;
+};
+
+struct ids {
+    uint64_t *items;
     size_t count, size;
 };
 
@@ -69,9 +75,27 @@ static struct booking_view *view_row(const struct maria_rows *rows, struct arena
     return view;
 }
 
-static void take_views(struct maria_store *store, struct maria_rows *rows, struct views *views,
+static int newest_first(const void *a, const void *b)
+{
+    uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+    return one > other ? -1 : one < other;
+}
+
+static void take_ids(struct maria_store *store, struct maria_rows *rows, struct ids *ids,
+                     struct arena *arena)
+{
+    while (maria_next(store, rows))
+        *ARRAY_PUSH(arena, ids) = maria_u64(rows, 0);
+}
+
+static void take_views(struct maria_store *store, const struct ids *ids, struct views *views,
                        struct arena *arena)
 {
+    struct maria_set set = {0};
+    if (ids->count == 0) return;
+    for (size_t i = 0; i < ids->count; i++)
+        SET_ADD(&set, (int64_t)ids->items[i]);
+    struct maria_rows *rows = QUERY(store, BOOKING_VIEWS, maria_set_end(&set, arena));
     while (maria_next(store, rows))
         *ARRAY_PUSH(arena, views) = view_row(rows, arena);
 }
@@ -106,7 +130,7 @@ enum store_status maria_find_booking(struct store *base, uint64_t id, struct are
 {
     struct maria_store *store = maria_begin_read(base);
     struct views views = {0};
-    take_views(store, QUERY(store, BOOKING_VIEW, NUM(id)), &views, arena);
+    take_views(store, &(struct ids){&id, 1, 1}, &views, arena);
     take_numbers(store, &views, arena);
     *ret_booking = views.count ? views.items[0] : NULL;
     if (*ret_booking && (*ret_booking)->row.status == BOOKING_WAITING)
@@ -117,25 +141,40 @@ enum store_status maria_find_booking(struct store *base, uint64_t id, struct are
 /* The newest buckets first, no more of them at a time than make a handy set, and no further than
  * the page is long. */
 static void bookings_by_users(struct maria_store *store, const struct booking_query *query,
-                              const uint64_t *users, size_t user_count, struct views *views,
+                              const uint64_t *users, size_t user_count, struct ids *ids,
                               struct arena *arena)
 {
     struct maria_buckets buckets = maria_buckets(store, query->event_id, arena);
     uint64_t before = id_below(query->before);
     int64_t newest = (int64_t)((before - 1) >> BUCKET_BITS);
     int64_t at = buckets.last < newest ? buckets.last : newest;
-    while (user_count && at >= buckets.first && views->count < query->limit) {
+    while (user_count && at >= buckets.first && ids->count < query->limit) {
         struct maria_set keys = {0};
         for (; at >= buckets.first && keys.count + user_count <= BUCKETS_AT_ONCE; at--)
             for (size_t i = 0; i < user_count; i++)
                 SET_ADD(&keys, at, (int64_t)users[i]);
-        take_views(store,
-                   QUERY(store, BOOKINGS_OF_USERS, maria_set_end(&keys, arena), NUM(before),
-                         NUM(query->event_id), NUM(query->status),
-                         NUM(query->limit - views->count)),
-                   views, arena);
+        take_ids(store,
+                 QUERY(store, BOOKINGS_OF_USERS, maria_set_end(&keys, arena), NUM(before),
+                       NUM(query->event_id), NUM(query->status), NUM(query->limit - ids->count)),
+                 ids, arena);
         if (store->status != STORE_OK) break;
     }
+}
+
+/* Type by type, as bookings are found by their type, and of each no more than the page is long. */
+static void bookings_by_types(struct maria_store *store, const struct booking_query *query,
+                              struct ids *ids, struct arena *arena)
+{
+    struct event event = {.id = query->event_id}, *events[] = {&event};
+    maria_types_of(store, events, 1, arena);
+    struct maria_value words = words_value(&query->q, arena);
+    for (size_t i = 0; i < event.type_count; i++)
+        take_ids(store,
+                 QUERY(store, BOOKINGS_OF_TYPE, NUM(event.types[i].id),
+                       NUM(id_below(query->before)), NUM(query->status), words, NUM(query->limit)),
+                 ids, arena);
+    if (ids->count) qsort(ids->items, ids->count, sizeof(*ids->items), newest_first);
+    if (ids->count > query->limit) ids->count = query->limit;
 }
 
 static bool user_has_words(struct maria_store *store, uint64_t user_id, const struct words *words,
@@ -170,20 +209,18 @@ enum store_status maria_list_bookings(struct store *base, const struct booking_q
 {
     struct maria_store *store = maria_begin_read(base);
     struct views views = {0};
+    struct ids ids = {0};
     uint64_t users[MANY_USERS];
     size_t count;
     if (query->user_id) {
         if (user_has_words(store, query->user_id, &query->q, arena))
-            bookings_by_users(store, query, &query->user_id, 1, &views, arena);
+            bookings_by_users(store, query, &query->user_id, 1, &ids, arena);
     } else if (few_users(store, &query->q, arena, users, &count)) {
-        bookings_by_users(store, query, users, count, &views, arena);
+        bookings_by_users(store, query, users, count, &ids, arena);
     } else {
-        take_views(store,
-                   QUERY(store, BOOKINGS_OF_EVENT, NUM(query->event_id),
-                         NUM(id_below(query->before)), NUM(query->status),
-                         words_value(&query->q, arena), NUM(query->limit)),
-                   &views, arena);
+        bookings_by_types(store, query, &ids, arena);
     }
+    take_views(store, &ids, &views, arena);
     take_numbers(store, &views, arena);
     *ret_list = (struct booking_list){views.items, views.count};
     return maria_end_read(store);

@@ -25,6 +25,13 @@
     "t.event_id, t.id, t.name, t.capacity, t.booked, t.held, t.waiting, t.wanted, t.price, "       \
     "t.max_per_booking, t.sales_start, t.sales_end"
 
+/* The bookings of an event that hold or wait for something; behind it comes WHERE t.event_id = ...
+ */
+#define MARIA_ACTIVE_BOOKINGS                                                                      \
+    "ticket_types AS t FORCE INDEX (ticket_types_by_event) STRAIGHT_JOIN bookings AS b FORCE "     \
+    "INDEX (bookings_by_type) "                                                                    \
+    "ON b.ticket_type_id = t.id AND b.status IN (1, 2, 3) "
+
 /* A JSON array of ids, of pairs of them, of texts. */
 #define MARIA_IDS(value)                                                                           \
     "JSON_TABLE(" value ", '$[*]' COLUMNS (id BIGINT PATH '$')) AS j STRAIGHT_JOIN "
@@ -65,14 +72,23 @@
         "?1") "event_counters AS c FORCE INDEX (PRIMARY) ON c.event_id = j.id STRAIGHT_JOIN "      \
               "events AS e FORCE INDEX (PRIMARY) ON e.id = c.event_id FOR UPDATE"
 
+#define MARIA_LOCK_EVENT                                                                           \
+    "SELECT " MARIA_EVENT_COLUMNS " FROM event_counters AS c STRAIGHT_JOIN events AS e ON e.id = " \
+                                  "c.event_id WHERE c.event_id = ?1 FOR UPDATE"
+
 #define MARIA_LOAD_STATEMENTS(X)                                                                   \
     X(LOCK_EVENTS, MARIA_LOCK_EVENTS)                                                              \
+    X(LOCK_EVENT, MARIA_LOCK_EVENT)                                                                \
+    X(LOCK_EVENT_NOW, MARIA_LOCK_EVENT " NOWAIT")                                                  \
     X(LOCK_EVENTS_NOW, MARIA_LOCK_EVENTS " NOWAIT")                                                \
     X(EVENT, "SELECT " MARIA_EVENT_COLUMNS " FROM events AS e STRAIGHT_JOIN event_counters AS c "  \
              "ON c.event_id = e.id WHERE e.id = ?1")                                               \
     X(TYPES, "SELECT " MARIA_TYPE_COLUMNS                                                          \
              " FROM " MARIA_IDS("?1") "ticket_types AS t FORCE INDEX "                             \
                                       "(ticket_types_by_event) ON t.event_id = j.id")              \
+    X(TYPES_OF_EVENT,                                                                              \
+      "SELECT " MARIA_TYPE_COLUMNS                                                                 \
+      " FROM ticket_types AS t FORCE INDEX (ticket_types_by_event) WHERE t.event_id = ?1")         \
     X(EVENTS_OF_BOOKINGS,                                                                          \
       "SELECT DISTINCT b.event_id FROM " MARIA_IDS("?1") "bookings AS b "                          \
                                                          "FORCE INDEX (PRIMARY) ON b.id = j.id")   \
@@ -82,7 +98,7 @@
     X(NUMBERS, "SELECT k.booking_id, k.number FROM " MARIA_IDS(                                    \
                    "?1") "tickets AS k FORCE INDEX "                                               \
                          "(tickets_by_booking) ON k.booking_id = j.id")                            \
-    X(LINE, "SELECT " MARIA_BOOKING_COLUMNS " FROM bookings AS b FORCE INDEX (bookings_waiting) "  \
+    X(LINE, "SELECT " MARIA_BOOKING_COLUMNS " FROM bookings AS b FORCE INDEX (bookings_by_type) "  \
             "WHERE b.ticket_type_id = ?1 AND b.status = 1 ORDER BY b.id LIMIT ?2")                 \
     X(RETURNED, "SELECT number FROM tickets FORCE INDEX (tickets_by_booking) "                     \
                 "WHERE booking_id IS NULL AND event_id = ?1 ORDER BY number LIMIT ?2")             \
@@ -109,10 +125,14 @@
                "STRAIGHT_JOIN idempotency AS i FORCE INDEX (idempotency_once) "                    \
                "ON i.user_id = j.user_id AND i.`key` = UNHEX(j.hex)")                              \
     X(BUCKETS, "SELECT (SELECT min(id) FROM bookings), (SELECT max(id) FROM bookings)")            \
-    X(BUCKETS_OF_EVENTS, "SELECT j.id, (SELECT min(b.id) FROM bookings AS b FORCE INDEX "          \
-                         "(bookings_by_event) WHERE b.event_id = j.id), (SELECT max(b.id) FROM "   \
-                         "bookings AS b FORCE INDEX (bookings_by_event) WHERE b.event_id = j.id) " \
-                         "FROM JSON_TABLE(?1, '$[*]' COLUMNS (id BIGINT PATH '$')) AS j")          \
+    X(BUCKETS_OF_EVENTS,                                                                           \
+      "SELECT t.event_id, min((SELECT b.id FROM bookings AS b FORCE INDEX (bookings_by_type) "     \
+      "WHERE b.ticket_type_id = t.id AND b.status = s.status ORDER BY b.id LIMIT 1)), "            \
+      "max((SELECT b.id FROM bookings AS b FORCE INDEX (bookings_by_type) WHERE b.ticket_type_id " \
+      "= t.id AND b.status = s.status ORDER BY b.id DESC LIMIT 1)) FROM " MARIA_IDS(               \
+          "?1") "ticket_types AS t FORCE INDEX (ticket_types_by_event) ON t.event_id = j.id "      \
+                "STRAIGHT_JOIN (SELECT 1 AS status UNION ALL SELECT 2 UNION ALL SELECT 3 UNION "   \
+                "ALL SELECT 4 UNION ALL SELECT 5) AS s GROUP BY t.event_id")                       \
     X(NEWEST,                                                                                      \
       "SELECT b.id, b.status, b.event_id, b.user_id FROM JSON_TABLE(?1, '$[*]' COLUMNS "           \
       "(event_id BIGINT PATH '$[0]', user_id BIGINT PATH '$[1]', bucket INT PATH '$[2]')) "        \
@@ -140,6 +160,8 @@
       "INSERT INTO journal (booking_id, id, event_id, ticket_type_id, from_status, to_status, "    \
       "quantity, actor_id, at, reason) VALUES ",                                                   \
       "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "")                                                        \
+    X(ENDED, 2, "INSERT INTO bookings_ended (updated_at, booking_id) VALUES ", "(?, ?)",           \
+      " ON DUPLICATE KEY UPDATE booking_id = VALUES(booking_id)")                                  \
     X(PAYMENTS, 8,                                                                                 \
       "INSERT INTO payments (id, booking_id, actor_id, amount, currency, method, note, "           \
       "created_at) VALUES ",                                                                       \
@@ -196,9 +218,13 @@
       "'$[1]', ever_booked INT PATH '$[2]')) AS j STRAIGHT_JOIN event_counters AS c "              \
       "FORCE INDEX (PRIMARY) ON c.event_id = j.id "                                                \
       "SET c.next_number = j.next_number, c.ever_booked = j.ever_booked")                          \
+    X(COUNTER_UPDATE,                                                                              \
+      "UPDATE event_counters SET next_number = ?2, ever_booked = ?3 WHERE event_id = ?1")          \
     X(COUNTERS_DELETE, "DELETE FROM event_counters WHERE event_id = ?1")                           \
     X(TYPE_UPDATE, "UPDATE ticket_types SET name = ?2, price = ?3, max_per_booking = ?4, "         \
                    "sales_start = ?5, sales_end = ?6 WHERE id = ?1")                               \
+    X(TYPE_COUNT, "UPDATE ticket_types SET capacity = ?2, booked = ?3, held = ?4, waiting = ?5, "  \
+                  "wanted = ?6 WHERE id = ?1")                                                     \
     X(TYPES_COUNT,                                                                                 \
       "UPDATE JSON_TABLE(?1, '$[*]' COLUMNS (id BIGINT PATH '$[0]', capacity INT PATH '$[1]', "    \
       "booked INT PATH '$[2]', held INT PATH '$[3]', waiting INT PATH '$[4]', "                    \
@@ -206,18 +232,18 @@
       "ON t.id = j.id SET t.capacity = j.capacity, t.booked = j.booked, t.held = j.held, "         \
       "t.waiting = j.waiting, t.wanted = j.wanted")                                                \
     X(TYPES_DELETE, "DELETE FROM ticket_types WHERE event_id = ?1")                                \
-    X(CANCEL_JOURNAL, "INSERT INTO journal (booking_id, id, event_id, ticket_type_id, "            \
-                      "from_status, to_status, quantity, actor_id, at, reason) "                   \
-                      "SELECT id, ?4 + row_number() OVER (ORDER BY id) - 1, "                      \
-                      "event_id, ticket_type_id, status, 4, quantity, ?2, ?3, 'event_cancelled' "  \
-                      "FROM bookings FORCE INDEX (bookings_by_event) "                             \
-                      "WHERE event_id = ?1 AND status IN (1, 2, 3)")                               \
+    X(CANCEL_JOURNAL,                                                                              \
+      "INSERT INTO journal (booking_id, id, event_id, ticket_type_id, from_status, to_status, "    \
+      "quantity, actor_id, at, reason) SELECT b.id, ?4 + row_number() OVER (ORDER BY b.id) - 1, "  \
+      "b.event_id, b.ticket_type_id, b.status, 4, b.quantity, ?2, ?3, 'event_cancelled' "          \
+      "FROM " MARIA_ACTIVE_BOOKINGS "WHERE t.event_id = ?1")                                       \
     X(CANCEL_TICKETS, "UPDATE tickets SET booking_id = NULL, is_booked = 0 "                       \
                       "WHERE event_id = ?1 AND booking_id IS NOT NULL")                            \
-    X(CANCEL_BOOKINGS, "UPDATE bookings FORCE INDEX (bookings_by_event) "                          \
-                       "SET status = 4, updated_at = ?2 "                                          \
-                       "WHERE event_id = ?1 AND status IN (1, 2, 3)")                              \
-    X(REMOVE_BOOKINGS, "DELETE FROM bookings WHERE event_id = ?1 AND status IN (1, 2, 3)")         \
+    X(CANCEL_ENDED, "INSERT INTO bookings_ended (updated_at, booking_id) SELECT ?2, b.id "         \
+                    "FROM " MARIA_ACTIVE_BOOKINGS "WHERE t.event_id = ?1")                         \
+    X(CANCEL_BOOKINGS,                                                                             \
+      "UPDATE " MARIA_ACTIVE_BOOKINGS "SET b.status = 4, b.updated_at = ?2 WHERE t.event_id = ?1") \
+    X(REMOVE_BOOKINGS, "DELETE b FROM " MARIA_ACTIVE_BOOKINGS "WHERE t.event_id = ?1")             \
     X(LINE_BLOCKS_UPDATE,                                                                          \
       "UPDATE JSON_TABLE(?1, '$[*]' COLUMNS (type BIGINT PATH '$[0]', block BIGINT PATH "          \
       "'$[1]', waiting INT PATH '$[2]', wanted BIGINT PATH '$[3]')) AS j "                         \
@@ -234,11 +260,11 @@
       "DELETE h FROM " MARIA_PAIRS("?1") "holders AS h FORCE INDEX (PRIMARY) "                     \
                                          "ON h.event_id = j.a AND h.user_id = j.b")                \
     X(HOLDERS_DELETE, "DELETE FROM holders WHERE event_id = ?1")                                   \
-    X(HOLDERS_FILL, "INSERT INTO holders (event_id, user_id, quantity) "                           \
-                    "SELECT b.event_id, b.user_id, sum(b.quantity) FROM events AS e "              \
-                    "STRAIGHT_JOIN bookings AS b FORCE INDEX (bookings_by_event) "                 \
-                    "ON b.event_id = e.id WHERE e.id = ?1 AND e.max_per_user > 0 "                 \
-                    "AND b.status IN (1, 2, 3) GROUP BY b.event_id, b.user_id")                    \
+    X(HOLDERS_FILL,                                                                                \
+      "INSERT INTO holders (event_id, user_id, quantity) SELECT b.event_id, b.user_id, "           \
+      "sum(b.quantity) FROM events AS e STRAIGHT_JOIN " MARIA_ACTIVE_BOOKINGS                      \
+      "WHERE e.id = ?1 AND t.event_id = e.id AND e.max_per_user > 0 GROUP BY b.event_id, "         \
+      "b.user_id")                                                                                 \
     X(USER_INSERT, "INSERT INTO users (id, email, email_folded, username, username_folded, name, " \
                    "password_hash, role, created_at, erased_at) "                                  \
                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                             \
@@ -253,12 +279,12 @@
                     "hex VARCHAR(32) PATH '$[1]')) AS j STRAIGHT_JOIN idempotency AS i "           \
                     "FORCE INDEX (idempotency_once) "                                              \
                     "ON i.user_id = j.user_id AND i.`key` = UNHEX(j.hex) WHERE i.hour < ?2")       \
-    X(PRUNE_BOOKINGS, "DELETE FROM bookings WHERE id IN (SELECT id FROM (SELECT id FROM ("         \
-                      "SELECT id, updated_at FROM bookings FORCE INDEX (bookings_ended) "          \
-                      "WHERE status = 4 AND updated_at < ?1 UNION ALL "                            \
-                      "SELECT id, updated_at FROM bookings FORCE INDEX (bookings_ended) "          \
-                      "WHERE status = 5 AND updated_at < ?1) AS ended "                            \
-                      "ORDER BY updated_at LIMIT ?2) AS oldest)")                                  \
+    X(PRUNE_BOOKINGS,                                                                              \
+      "DELETE b FROM (SELECT booking_id FROM bookings_ended WHERE updated_at < ?1 ORDER BY "       \
+      "updated_at, booking_id LIMIT ?2) AS o STRAIGHT_JOIN bookings AS b FORCE INDEX (PRIMARY) "   \
+      "ON b.id = o.booking_id WHERE b.status IN (4, 5) AND b.updated_at < ?1")                     \
+    X(PRUNE_ENDED,                                                                                 \
+      "DELETE FROM bookings_ended WHERE updated_at < ?1 ORDER BY updated_at, booking_id LIMIT ?2") \
     X(PRUNE_REPLAYS, "DELETE FROM idempotency WHERE hour < ?1 LIMIT ?2")                           \
     X(PRUNE_REVOCATIONS, "DELETE FROM revocations WHERE not_before < ?1 LIMIT ?2")
 
@@ -280,58 +306,61 @@
     "(SELECT 1 FROM user_words AS h WHERE h.user_id = " id " AND h.word >= CAST(w.text AS "        \
     "BINARY) AND h.word < CONCAT(CAST(w.text AS BINARY), x'FF')))"
 
-#define MARIA_READ_STATEMENTS(X)                                                                   \
-    X(BOOKING_VIEW,                                                                                \
-      "SELECT " MARIA_VIEW_COLUMNS " FROM bookings AS b" MARIA_VIEW_JOINS "WHERE b.id = ?1")       \
-    X(PLACE_OF_BLOCK, "SELECT CAST(coalesce(sum(waiting), 0) AS SIGNED), "                         \
-                      "CAST(coalesce(sum(wanted), 0) AS SIGNED) FROM line_blocks "                 \
-                      "WHERE ticket_type_id = ?1 AND block < ?2")                                  \
-    X(PLACE_IN_BLOCK, "SELECT count(*), CAST(coalesce(sum(quantity), 0) AS SIGNED) "               \
-                      "FROM bookings FORCE INDEX (bookings_waiting) "                              \
-                      "WHERE ticket_type_id = ?1 AND status = 1 AND id >= ?2 AND id < ?3")         \
-    X(BOOKINGS_OF_USERS,                                                                           \
-      "SELECT " MARIA_VIEW_COLUMNS " FROM (SELECT h.id FROM JSON_TABLE(?1, '$[*]' COLUMNS ("       \
-      "bucket INT PATH '$[0]', user_id BIGINT PATH '$[1]')) AS j STRAIGHT_JOIN bookings AS h "     \
-      "FORCE INDEX (bookings_by_user) ON h.bucket = j.bucket AND h.user_id = j.user_id "           \
-      "WHERE h.id < ?2 AND (?3 = 0 OR h.event_id = ?3) AND (?4 < 0 OR h.status = ?4) "             \
-      "ORDER BY h.id DESC LIMIT ?5) AS p STRAIGHT_JOIN bookings AS b ON b.id = "                   \
-      "p.id" MARIA_VIEW_JOINS "ORDER BY b.id DESC")                                                \
-    X(BOOKINGS_OF_EVENT,                                                                           \
-      "SELECT " MARIA_VIEW_COLUMNS " FROM (SELECT h.id FROM bookings AS h FORCE INDEX "            \
-      "(bookings_by_event) WHERE h.event_id = ?1 AND h.id < ?2 AND (?3 < 0 OR h.status = ?3) "     \
-      "AND (?4 IS NULL OR " MARIA_USER_HAS_WORDS(                                                  \
-          "?4",                                                                                    \
-          "h.user_id") ") "                                                                        \
-                       "ORDER BY h.id DESC LIMIT ?5) AS p STRAIGHT_JOIN bookings AS b ON b.id = "  \
-                       "p.id" MARIA_VIEW_JOINS "ORDER BY b.id DESC")                               \
-    X(TICKETS, "SELECT k.number, k.is_booked, k.booking_id, u.id, u.name, u.email, u.username "    \
-               "FROM tickets AS k LEFT JOIN bookings AS b ON b.id = k.booking_id "                 \
-               "LEFT JOIN users AS u ON u.id = b.user_id AND u.erased_at = 0 "                     \
-               "WHERE k.event_id = ?1 AND k.number > ?2 ORDER BY k.number LIMIT ?3")               \
-    X(HISTORY, "SELECT event_id, ticket_type_id, from_status, to_status, quantity, actor_id, at, " \
-               "reason FROM journal WHERE booking_id = ?1 ORDER BY id")                            \
-    X(PAYMENTS, "SELECT id, actor_id, amount, currency, method, note, created_at FROM payments "   \
-                "FORCE INDEX (payments_by_booking) WHERE booking_id = ?1 ORDER BY id")             \
-    X(USER_WORD_COUNT, "SELECT count(*) FROM (SELECT 1 FROM user_words FORCE INDEX "               \
-                       "(user_words_by_word) WHERE word >= ?1 AND word < CONCAT(?1, x'FF') "       \
-                       "LIMIT ?2) AS some")                                                        \
-    X(USERS,                                                                                       \
-      "SELECT " MARIA_USER_COLUMNS " FROM users AS u FORCE INDEX (PRIMARY) "                       \
-      "WHERE u.id > ?1 AND (?2 < 0 OR u.role = ?2) AND (?3 IS NULL OR " MARIA_USER_HAS_WORDS(      \
-          "?3", "u.id") ") ORDER BY u.id LIMIT ?4")                                                \
-    X(USERS_BY_WORD,                                                                               \
-      "SELECT " MARIA_USER_COLUMNS " FROM (SELECT DISTINCT user_id FROM user_words "               \
-      "FORCE INDEX (user_words_by_word) "                                                          \
-      "WHERE word >= ?5 AND word < CONCAT(?5, x'FF')) AS h STRAIGHT_JOIN users "                   \
-      "AS u FORCE INDEX (PRIMARY) ON u.id = h.user_id "                                            \
-      "WHERE u.id > ?1 AND (?2 < 0 OR u.role = ?2) "                                               \
-      "AND " MARIA_USER_HAS_WORDS("?3", "u.id") " ORDER BY u.id LIMIT ?4")                         \
-    X(USERS_PRIVILEGED, "SELECT " MARIA_USER_COLUMNS " FROM users AS u FORCE INDEX "               \
-                        "(users_privileged) WHERE u.role = ?2 AND u.id > ?1 AND (?3 IS NULL "      \
-                        "OR " MARIA_USER_HAS_WORDS("?3", "u.id") ") ORDER BY u.id LIMIT ?4")       \
-    X(PRIVILEGED,                                                                                  \
-      "SELECT id, role FROM users FORCE INDEX (users_privileged) WHERE role > 0 ORDER BY id")      \
-    X(REVOCATIONS, "SELECT user_id, not_before FROM revocations")                                  \
+/* In each state they stand in the order of ids. */
+#define MARIA_BOOKINGS_OF_TYPE(state)                                                              \
+    "(SELECT h.id FROM bookings AS h FORCE INDEX (bookings_by_type) WHERE h.ticket_type_id = ?1 "  \
+    "AND h.status = " state " AND (?3 < 0 OR ?3 = " state                                          \
+    ") AND h.id < ?2 AND (?4 IS NULL OR " MARIA_USER_HAS_WORDS(                                    \
+        "?4", "h.user_id") ") ORDER BY h.id DESC LIMIT ?5)"
+
+#define MARIA_READ_STATEMENTS(X)                                                                                                                   \
+    X(BOOKING_VIEWS,                                                                                                                               \
+      "SELECT " MARIA_VIEW_COLUMNS " FROM " MARIA_IDS(                                                                                             \
+          "?1") "bookings AS b FORCE INDEX (PRIMARY) ON b.id = j.id" MARIA_VIEW_JOINS                                                              \
+                "ORDER BY b.id DESC")                                                                                                              \
+    X(PLACE_OF_BLOCK, "SELECT CAST(coalesce(sum(waiting), 0) AS SIGNED), "                                                                         \
+                      "CAST(coalesce(sum(wanted), 0) AS SIGNED) FROM line_blocks "                                                                 \
+                      "WHERE ticket_type_id = ?1 AND block < ?2")                                                                                  \
+    X(PLACE_IN_BLOCK, "SELECT count(*), CAST(coalesce(sum(quantity), 0) AS SIGNED) "                                                               \
+                      "FROM bookings FORCE INDEX (bookings_by_type) "                                                                              \
+                      "WHERE ticket_type_id = ?1 AND status = 1 AND id >= ?2 AND id < ?3")                                                         \
+    X(BOOKINGS_OF_USERS,                                                                                                                           \
+      "SELECT h.id FROM JSON_TABLE(?1, '$[*]' COLUMNS (bucket INT PATH '$[0]', user_id BIGINT "                                                    \
+      "PATH '$[1]')) AS j STRAIGHT_JOIN bookings AS h FORCE INDEX (bookings_by_user) ON h.bucket "                                                 \
+      "= j.bucket AND h.user_id = j.user_id WHERE h.id < ?2 AND (?3 = 0 OR h.event_id = ?3) AND "                                                  \
+      "(?4 < 0 OR h.status = ?4) ORDER BY h.id DESC LIMIT ?5")                                                                                     \
+    X(                                                                                                                                             \
+        BOOKINGS_OF_TYPE,                                                                                                                          \
+        "SELECT id FROM (" MARIA_BOOKINGS_OF_TYPE("1") " UNION ALL " MARIA_BOOKINGS_OF_TYPE("2") " UNION ALL " MARIA_BOOKINGS_OF_TYPE(             \
+            "3") " UNION ALL " MARIA_BOOKINGS_OF_TYPE("4") " UNION ALL " MARIA_BOOKINGS_OF_TYPE("5") ") AS all_of_them ORDER BY id DESC LIMIT ?5") \
+    X(TICKETS, "SELECT k.number, k.is_booked, k.booking_id, u.id, u.name, u.email, u.username "                                                    \
+               "FROM tickets AS k LEFT JOIN bookings AS b ON b.id = k.booking_id "                                                                 \
+               "LEFT JOIN users AS u ON u.id = b.user_id AND u.erased_at = 0 "                                                                     \
+               "WHERE k.event_id = ?1 AND k.number > ?2 ORDER BY k.number LIMIT ?3")                                                               \
+    X(HISTORY, "SELECT event_id, ticket_type_id, from_status, to_status, quantity, actor_id, at, "                                                 \
+               "reason FROM journal WHERE booking_id = ?1 ORDER BY id")                                                                            \
+    X(PAYMENTS, "SELECT id, actor_id, amount, currency, method, note, created_at FROM payments "                                                   \
+                "FORCE INDEX (payments_by_booking) WHERE booking_id = ?1 ORDER BY id")                                                             \
+    X(USER_WORD_COUNT, "SELECT count(*) FROM (SELECT 1 FROM user_words FORCE INDEX "                                                               \
+                       "(user_words_by_word) WHERE word >= ?1 AND word < CONCAT(?1, x'FF') "                                                       \
+                       "LIMIT ?2) AS some")                                                                                                        \
+    X(USERS,                                                                                                                                       \
+      "SELECT " MARIA_USER_COLUMNS " FROM users AS u FORCE INDEX (PRIMARY) "                                                                       \
+      "WHERE u.id > ?1 AND (?2 < 0 OR u.role = ?2) AND (?3 IS NULL OR " MARIA_USER_HAS_WORDS(                                                      \
+          "?3", "u.id") ") ORDER BY u.id LIMIT ?4")                                                                                                \
+    X(USERS_BY_WORD,                                                                                                                               \
+      "SELECT " MARIA_USER_COLUMNS " FROM (SELECT DISTINCT user_id FROM user_words "                                                               \
+      "FORCE INDEX (user_words_by_word) "                                                                                                          \
+      "WHERE word >= ?5 AND word < CONCAT(?5, x'FF')) AS h STRAIGHT_JOIN users "                                                                   \
+      "AS u FORCE INDEX (PRIMARY) ON u.id = h.user_id "                                                                                            \
+      "WHERE u.id > ?1 AND (?2 < 0 OR u.role = ?2) "                                                                                               \
+      "AND " MARIA_USER_HAS_WORDS("?3", "u.id") " ORDER BY u.id LIMIT ?4")                                                                         \
+    X(USERS_PRIVILEGED, "SELECT " MARIA_USER_COLUMNS " FROM users AS u FORCE INDEX "                                                               \
+                        "(users_privileged) WHERE u.role = ?2 AND u.id > ?1 AND (?3 IS NULL "                                                      \
+                        "OR " MARIA_USER_HAS_WORDS("?3", "u.id") ") ORDER BY u.id LIMIT ?4")                                                       \
+    X(PRIVILEGED,                                                                                                                                  \
+      "SELECT id, role FROM users FORCE INDEX (users_privileged) WHERE role > 0 ORDER BY id")                                                      \
+    X(REVOCATIONS, "SELECT user_id, not_before FROM revocations")                                                                                  \
     X(LAST_USER, "SELECT max(id) FROM users")
 
 /* ---- the search for events ----
@@ -445,11 +474,10 @@
       "GROUP BY ticket_type_id, block "                                                            \
       "HAVING sum(kept) <> sum(counted) OR sum(kept_wanted) <> sum(counted_wanted)")               \
     X(CHECK_HOLDERS,                                                                               \
-      "SELECT user_id, CAST(sum(held) AS SIGNED), CAST(sum(booked) AS SIGNED) FROM ("              \
-      "SELECT user_id, quantity AS held, 0 AS booked FROM holders WHERE event_id = ?3 UNION ALL "  \
-      "SELECT user_id, 0, quantity FROM bookings FORCE INDEX (bookings_by_event) "                 \
-      "WHERE event_id = ?3 AND status IN (1, 2, 3)) AS sides "                                     \
-      "GROUP BY user_id HAVING sum(held) <> sum(booked)")
+      "SELECT user_id, CAST(sum(held) AS SIGNED), CAST(sum(booked) AS SIGNED) FROM (SELECT "       \
+      "user_id, quantity AS held, 0 AS booked FROM holders WHERE event_id = ?3 UNION ALL SELECT "  \
+      "b.user_id, 0, b.quantity FROM " MARIA_ACTIVE_BOOKINGS                                       \
+      "WHERE t.event_id = ?3) AS sides GROUP BY user_id HAVING sum(held) <> sum(booked)")
 
 #define MARIA_STATEMENTS(X)                                                                        \
     MARIA_COMMON_STATEMENTS(X)                                                                     \
