@@ -383,7 +383,7 @@ static refusals judge_cancel_newest(struct model *model, const struct command *c
                                     struct answer *want)
 {
     const struct m_event *event = model_event(model, command->cancel.event_id);
-    if (!event) return REFUSAL(NO_SUCH_EVENT);
+    if (!sees(command, event)) return REFUSAL(NO_SUCH_EVENT);
     struct m_booking *newest = NULL;
     for (size_t i = 0; i < model->booking_count; i++) {
         struct m_booking *booking = &model->bookings[i];
