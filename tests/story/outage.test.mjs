@@ -23,24 +23,32 @@ async function database(kind, server, name = 'outage') {
 /** People who book until they are told to stop: each booking with a key, sent again while the answer is 503. */
 class Load {
     constructor(server, people, event) {
-        Object.assign(this, {server, event, booked: [], refused: 0, stopping: false});
+        Object.assign(this, {server, event, booked: [], stopping: false});
         this.done = Promise.all(people.map((who, index) => this.#book(who, index)));
     }
 
     async #book(who, index) {
         for (let turn = 0; !this.stopping; turn++) {
             const headers = {'Idempotency-Key': `${this.event.id}-${index}-${turn}`};
-            for (;;) {
-                const answer = await who.post(`/v1/events/${this.event.id}/bookings`, {quantity: 1}, {headers});
-                if (answer.status !== 503) {
-                    this.booked.push({who, reference: expect(answer, 201).reference});
-                    break;
-                }
-                assert.equal(answer.headers['retry-after'], '1');
-                this.refused++;
-                await sleep(20);
-            }
+            while (!(await this.#send(who, headers))) await sleep(20);
         }
+    }
+
+    /** Was it booked? Otherwise it was refused for the moment. */
+    async #send(who, headers) {
+        const answer = await who.post(`/v1/events/${this.event.id}/bookings`, {quantity: 1}, {headers});
+        if (answer.status !== 503) {
+            this.booked.push({who, reference: expect(answer, 201).reference});
+            return true;
+        }
+        assert.equal(answer.headers['retry-after'], '1');
+        return false;
+    }
+
+    /** Until somebody new is refused: all the others may wait to hear how their COMMIT ended. */
+    async refused(who) {
+        let turn = 0;
+        await until('a 503', async () => !(await this.#send(who, {'Idempotency-Key': `${this.event.id}-refused-${this.booked.length}-${turn++}`})));
     }
 
     /** Until so many more have been booked. */
@@ -97,8 +105,7 @@ for (const kind of serverKinds)
             for (let turn = 0; turn < 2; turn++) {
                 await load.more(50);
                 await base.kill();
-                const refused = load.refused;
-                await until('a 503', () => load.refused > refused);
+                await load.refused(organizer);
                 const answer = await server.nobody.get('/readyz');
                 expect(answer, 503);
                 assert.equal(answer.headers['retry-after'], '1');
@@ -188,7 +195,7 @@ if (serverKinds.includes('postgres'))
             const load = new Load(server, people, show);
             await load.more(100);
             await primary.kill();
-            await until('a 503', () => load.refused > 0);
+            await load.refused(organizer);
             expect(await server.nobody.get('/readyz'), 503);
             await sql(standby, 'SELECT pg_promote()');
             await load.more(100);
