@@ -345,7 +345,7 @@ static const struct kind kind_proxies = {
 /* In groups, as in the help, and there in this order. */
 static const struct row rows[] = {
     {"database-url", "DATABASE_URL", OPTIONS_STORE, &kind_database, FIELD(database_url),
-     .fallback = "sqlite:admit.db", .secret = true, .help = "the store: a file, or postgres://..."},
+     .fallback = "sqlite:admit.db", .secret = true, .help = "sqlite:FILE, postgres:, mysql:"},
     {"db-host", "DB_HOST", OPTIONS_STORE, &kind_text, PART(db_host),
      .help = "these four in place of a mysql:// DATABASE_URL"},
     {"db-user", "DB_USER", OPTIONS_STORE, &kind_text, PART(db_user), .help = "its user"},
@@ -371,7 +371,7 @@ static const struct row rows[] = {
     {"public-url", "PUBLIC_URL", OPTIONS_SERVE, &kind_url, FIELD(public_url),
      .help = "how others reach this; else from HOST and PORT"},
     {"tls-cert", "TLS_CERT", OPTIONS_SERVE, &kind_file, FIELD(tls_cert),
-     .help = "certificate chain (PEM), with TLS_KEY; SIGHUP: read again"},
+     .help = "certificates (PEM), with TLS_KEY; SIGHUP: again"},
     {"tls-key", "TLS_KEY", OPTIONS_SERVE, &kind_file, FIELD(tls_key), .help = "its key (PEM)"},
     {"trust-proxy", "TRUST_PROXY", OPTIONS_SERVE, &kind_proxies, FIELD(trust_proxy), .fallback = "",
      .help = "whose X-Forwarded-For counts: loopback, or a list"},
@@ -395,7 +395,7 @@ static const struct row rows[] = {
     {"http-loops", "HTTP_LOOPS", OPTIONS_SERVE, &kind_number, FIELD(http_loops), .least = 0,
      .most = 64, .fallback = "0", .help = "threads for connections; 0: by the processors"},
     {"lanes", "LANES", OPTIONS_SERVE, &kind_number, FIELD(lanes), .least = 0, .most = 64,
-     .fallback = "0", .help = "threads that write; 0: by the store (2 where it is shared)"},
+     .fallback = "0", .help = "threads that write; 0: one, 2 where shared"},
     {"readers", "READERS", OPTIONS_SERVE, &kind_number, FIELD(readers), .least = 0, .most = 64,
      .fallback = "0", .help = "threads that read; 0: by the store"},
     {"hashers", "HASHERS", OPTIONS_SERVE, &kind_number, FIELD(hashers), .least = 0, .most = 64,
