@@ -74,7 +74,7 @@
 
 #define MARIA_LOCK_EVENT                                                                           \
     "SELECT " MARIA_EVENT_COLUMNS " FROM event_counters AS c STRAIGHT_JOIN events AS e ON e.id = " \
-                                  "c.event_id WHERE c.event_id = ?1 FOR UPDATE"
+    "c.event_id WHERE c.event_id = ?1 FOR UPDATE"
 
 #define MARIA_LOAD_STATEMENTS(X)                                                                   \
     X(LOCK_EVENTS, MARIA_LOCK_EVENTS)                                                              \
