@@ -4,7 +4,11 @@
 #include "base/array.h"
 #include "store/postgres_internal.h"
 
-enum { MANY_USERS = 64 }; /* fewer: their bookings are looked for user by user */
+enum {
+    MANY_USERS = 64,     /* fewer: their bookings are looked for user by user */
+    BUCKET_BITS = 13,    /* as in the index bookings_by_user */
+    BUCKETS_AT_ONCE = 32 /* the newest; then four times as many, and so on */
+};
 
 static uint64_t id_below(uint64_t before)
 {
@@ -70,12 +74,38 @@ enum store_status postgres_find_booking(struct store *base, uint64_t id, struct 
     return postgres_end_read(store);
 }
 
-/* Of the users whose ids are in the first column. */
-static PGresult *bookings_of_users(struct postgres_store *store, const struct booking_query *query,
-                                   struct postgres_array *users)
+struct views {
+    struct booking_view **items;
+    size_t count, size;
+};
+
+static void take_views(PGresult *rows, struct views *views, struct arena *arena)
 {
-    return QUERY(store, BOOKINGS_OF_USERS, ARRAY(users), NUM(id_below(query->before)),
-                 NUM(query->event_id), NUM(query->status), NUM(query->limit));
+    for (int row = 0; row < postgres_count(rows); row++)
+        *ARRAY_PUSH(arena, views) = view_row(rows, row, arena);
+    PQclear(rows);
+}
+
+/* Of the users whose ids are in 'users': from the newest bucket down, until the page is full. */
+static void bookings_of_users(struct postgres_store *store, const struct booking_query *query,
+                              struct postgres_array *users, struct views *views,
+                              struct arena *arena)
+{
+    PGresult *range = query->event_id ? QUERY(store, BUCKETS, NUM(query->event_id))
+                                      : postgres_query(store, STATEMENT_BUCKETS_OF_ALL, NULL, 0);
+    bool any = postgres_count(range) && !PQgetisnull(range, 0, 0);
+    int64_t first = any ? postgres_i64(range, 0, 0) : 0, at = any ? postgres_i64(range, 0, 1) : -1;
+    PQclear(range);
+    uint64_t before = id_below(query->before);
+    int64_t newest = (int64_t)((before - 1) >> BUCKET_BITS);
+    if (at > newest) at = newest;
+    for (int64_t most = BUCKETS_AT_ONCE; at >= first && views->count < query->limit; most *= 4) {
+        int64_t from = at - most + 1 > first ? at - most + 1 : first;
+        take_views(QUERY(store, BOOKINGS_OF_USERS, ARRAY(users), NUM(before), NUM(query->event_id),
+                         NUM(query->status), NUM(query->limit - views->count), NUM(from), NUM(at)),
+                   views, arena);
+        at = from - 1;
+    }
 }
 
 static bool user_has_words(struct postgres_store *store, uint64_t user_id,
@@ -108,27 +138,24 @@ static struct postgres_array *few_users(struct postgres_store *store, const stru
 enum store_status postgres_list_bookings(struct store *base, const struct booking_query *query,
                                          struct arena *arena, struct booking_list *ret_list)
 {
-    struct postgres_store *store = postgres_begin_read(base, query->q.count > 0);
-    PGresult *rows = NULL;
+    struct postgres_store *store = postgres_begin_read(base, query->user_id || query->q.count);
+    struct views views = {0};
     struct postgres_array *users;
     if (query->user_id) {
         if (user_has_words(store, query->user_id, &query->q)) {
             users = postgres_fresh(store, 0);
             postgres_array_number(users, (int64_t)query->user_id);
-            rows = bookings_of_users(store, query, users);
+            bookings_of_users(store, query, users, &views, arena);
         }
     } else if (query->q.count && (users = few_users(store, &query->q))) {
-        rows = bookings_of_users(store, query, users);
+        bookings_of_users(store, query, users, &views, arena);
     } else {
-        rows = QUERY(store, BOOKINGS_OF_EVENT, NUM(query->event_id), NUM(id_below(query->before)),
-                     NUM(query->status), ARRAY(postgres_words(store, 0, &query->q)),
-                     NUM(query->limit));
+        take_views(QUERY(store, BOOKINGS_OF_EVENT, NUM(query->event_id),
+                         NUM(id_below(query->before)), NUM(query->status),
+                         ARRAY(postgres_words(store, 0, &query->q)), NUM(query->limit)),
+                   &views, arena);
     }
-    ret_list->count = (size_t)postgres_count(rows);
-    ret_list->items = ARENA_ARRAY(arena, struct booking_view *, ret_list->count);
-    for (size_t i = 0; i < ret_list->count; i++)
-        ret_list->items[i] = view_row(rows, (int)i, arena);
-    PQclear(rows);
+    *ret_list = (struct booking_list){views.items, views.count};
     return postgres_end_read(store);
 }
 

@@ -33,6 +33,11 @@
     "WITH changed AS (" change " RETURNING 1) SELECT 1 / CASE WHEN count(*) = " count              \
     " THEN 1 ELSE 0 END FROM changed"
 
+/* All buckets of bookings_by_user, or those that hold bookings of an event, as 'bucket'. */
+#define POSTGRES_BUCKETS(of)                                                                       \
+    "generate_series((SELECT min(id) FROM bookings" of ") / 8192, "                                \
+    "(SELECT max(id) FROM bookings" of ") / 8192) AS bucket"
+
 /* ---- transactions, settings ---- */
 
 #define POSTGRES_COMMON_STATEMENTS(X)                                                              \
@@ -57,8 +62,11 @@
     "SELECT c.event_id FROM event_counters AS c WHERE c.event_id = ANY (ARRAY("                    \
     "SELECT unnest($1::bigint[]) "                                                                 \
     "UNION SELECT b.event_id FROM bookings AS b WHERE b.id = ANY ($2::bigint[]) "                  \
-    "UNION SELECT b.event_id FROM bookings AS b WHERE b.user_id = ANY ($3::bigint[]) "             \
-    "AND b.status IN (1, 2, 3))) ORDER BY c.event_id FOR NO KEY UPDATE OF c"
+    "UNION SELECT b.event_id FROM " POSTGRES_BUCKETS(                                              \
+        "") " JOIN bookings AS b "                                                                 \
+            "ON b.id / 8192 = bucket AND b.user_id = ANY ($3::bigint[]) AND b.status IN (1, 2, "   \
+            "3))) "                                                                                \
+            "ORDER BY c.event_id FOR NO KEY UPDATE OF c"
 
 #define POSTGRES_LOAD_STATEMENTS(X)                                                                \
     /* Where nobody but newcomers is served, which is what a rush is. */                           \
@@ -102,13 +110,18 @@
       "JOIN idempotency AS i ON i.user_id = w.owner AND i.key = w.key AND i.at >= $3")             \
     X(NEWEST, "NN",                                                                                \
       "SELECT w.event, w.owner, b.id FROM unnest($1::bigint[], $2::bigint[]) AS w (event, owner)," \
-      " LATERAL (SELECT b.id FROM bookings AS b WHERE b.user_id = w.owner "                        \
-      "AND b.event_id = w.event AND b.status IN (1, 2, 3) "                                        \
-      "ORDER BY b.status = 1, b.id DESC LIMIT 1) AS b")                                            \
+      " LATERAL (SELECT b.id FROM " POSTGRES_BUCKETS(                                              \
+          " WHERE event_id = w.event") " JOIN bookings AS b ON b.id / 8192 = bucket AND "          \
+                                       "b.user_id = w.owner "                                      \
+                                       "AND b.event_id = w.event AND b.status IN (1, 2, 3) "       \
+                                       "ORDER BY b.status = 1, b.id DESC LIMIT 1) AS b")           \
     X(COMING, "Nn",                                                                                \
-      "SELECT b.user_id, b.id FROM bookings AS b JOIN events AS e ON e.id = b.event_id "           \
-      "WHERE b.user_id = ANY ($1::bigint[]) AND b.status IN (1, 2, 3) AND e.status <> 3 "          \
-      "AND (e.starts_at = 0 OR e.starts_at > $2) ORDER BY b.user_id, b.id")                        \
+      "SELECT b.user_id, b.id FROM " POSTGRES_BUCKETS(                                             \
+          "") " JOIN bookings AS b "                                                               \
+              "ON b.id / 8192 = bucket AND b.user_id = ANY ($1::bigint[]) AND b.status IN (1, 2, " \
+              "3) "                                                                                \
+              "JOIN events AS e ON e.id = b.event_id AND e.status <> 3 "                           \
+              "AND (e.starts_at = 0 OR e.starts_at > $2) ORDER BY b.user_id, b.id")                \
     X(EVENT_IDS, "n", "SELECT nextval('event_ids') FROM generate_series(1, $1)")                   \
     X(TICKET_TYPE_IDS, "n", "SELECT nextval('ticket_type_ids') FROM generate_series(1, $1)")       \
     X(BOOKING_IDS, "n", "SELECT nextval('booking_ids') FROM generate_series(1, $1)")               \
@@ -320,11 +333,12 @@
       "FROM bookings AS b WHERE b.ticket_type_id = mine.ticket_type_id AND b.status = 1 "          \
       "AND b.id >= $1 / $2 * $2 AND b.id < $1) AS within "                                         \
       "WHERE mine.id = $1 AND mine.status = 1")                                                    \
-    X(BOOKINGS_OF_USERS, "Nnnnn",                                                                  \
-      "SELECT " POSTGRES_VIEW_COLUMNS " FROM (SELECT b.* "                                         \
-      "FROM unnest($1::bigint[]) AS w (owner), LATERAL (SELECT * FROM bookings AS b "              \
-      "WHERE b.user_id = w.owner AND b.id < $2 AND ($3 = 0 OR b.event_id = $3) "                   \
-      "AND ($4 < 0 OR b.status = $4) ORDER BY b.id DESC LIMIT $5) AS b "                           \
+    X(BUCKETS, "n", "SELECT min(id) / 8192, max(id) / 8192 FROM bookings WHERE event_id = $1")     \
+    X(BUCKETS_OF_ALL, "", "SELECT min(id) / 8192, max(id) / 8192 FROM bookings")                   \
+    X(BOOKINGS_OF_USERS, "Nnnnnnn",                                                                \
+      "SELECT " POSTGRES_VIEW_COLUMNS " FROM (SELECT b.* FROM generate_series($6, $7) AS bucket "  \
+      "JOIN bookings AS b ON b.id / 8192 = bucket AND b.user_id = ANY ($1::bigint[]) "             \
+      "AND b.id < $2 AND ($3 = 0 OR b.event_id = $3) AND ($4 < 0 OR b.status = $4) "               \
       "ORDER BY b.id DESC LIMIT $5) AS b" POSTGRES_VIEW_JOINS "ORDER BY b.id DESC")                \
     X(BOOKINGS_OF_EVENT, "nnnTn",                                                                  \
       "SELECT " POSTGRES_VIEW_COLUMNS " FROM (SELECT * FROM bookings AS b "                        \

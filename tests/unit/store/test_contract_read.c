@@ -875,6 +875,48 @@ static void the_same_commands_leave_the_same_in_every_store(void **state)
     if (++stores == KINDS) arena_free(&kept);
 }
 
+/* A history, and a search among an event's bookings, go through all buckets of the index. */
+static void bookings_are_found_across_buckets(void **state)
+{
+    struct box_office *box = *state;
+    struct user *user = new_user(box, "Grace", "grace@example.org", NULL);
+    uint64_t event_id = NEW_EVENT(box, 100000)->id, ids[3];
+    struct command commands[1000];
+    struct result results[1000];
+    for (int turn = 0; turn < 3; turn++) {
+        ids[turn] = book(box, user->id, event_id, 1)->id;
+        for (int i = 0; i < 10000 && turn < 2; i += 1000) {
+            for (int j = 0; j < 1000; j++)
+                commands[j] = booking_command(1000 + (uint64_t)j, event_id, 0, 1);
+            OK(run(box, commands, 1000, results));
+        }
+    }
+    struct str word = STR("gra");
+    const struct booking_query queries[] = {
+        {.user_id = user->id, .status = -1, .limit = 2},
+        {.user_id = user->id, .event_id = event_id, .status = -1, .limit = 2},
+        {.event_id = event_id, .q = {&word, 1}, .status = -1, .limit = 2},
+        {.user_id = user->id, .q = {&word, 1}, .status = BOOKING_CONFIRMED, .limit = 2},
+    };
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        struct booking_query query = queries[i];
+        struct booking_list list;
+        OK(store_list_bookings(box->reader, &query, &box->arena, &list));
+        assert_int_equal(list.count, 2);
+        assert_int_equal(list.items[0]->row.id, ids[2]);
+        assert_int_equal(list.items[1]->row.id, ids[1]);
+        query.before = ids[1];
+        OK(store_list_bookings(box->reader, &query, &box->arena, &list));
+        assert_int_equal(list.count, 1);
+        assert_int_equal(list.items[0]->row.id, ids[0]);
+    }
+    struct command newest = {.kind = COMMAND_CANCEL_NEWEST, .actor = actor(user->id)};
+    newest.cancel.event_id = event_id;
+    for (int turn = 3; turn-- > 0;)
+        assert_int_equal(run_one(box, newest).booking->id, ids[turn]);
+    assert_int_equal(run_one(box, newest).outcome, NOTHING_TO_CANCEL);
+}
+
 /* Of memory, 100,000 bookings in the time of a test; a durable store has its own benchmarks. */
 static void a_large_sale_takes_no_longer_for_each(void **state)
 {
@@ -923,6 +965,7 @@ int main(void)
         STORE_TEST(the_directory_knows_the_privileged_and_the_last),
         STORE_TEST(the_same_commands_leave_the_same_in_every_store),
         STORE_TEST(a_large_sale_takes_no_longer_for_each),
+        STORE_TEST(bookings_are_found_across_buckets),
     };
     return RUN_ON_EVERY_STORE(tests);
 }

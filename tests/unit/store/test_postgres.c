@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "store/postgres_statements.h"
+
 static const char *server_of(const char *name)
 {
     static char url[URL_SIZE];
@@ -431,6 +433,67 @@ static void who_comes_second_is_told_to_try_again(void **state)
     box_close(&other);
 }
 
+/* ---- plans ---- */
+
+static const struct {
+    const char *name, *types, *text;
+} planned[] = {
+#define X(name, types, text) {#name, types, text},
+    POSTGRES_LOAD_STATEMENTS(X) POSTGRES_COMMIT_STATEMENTS(X) POSTGRES_READ_STATEMENTS(X)
+        POSTGRES_SEARCH_STATEMENTS(X)
+#undef X
+};
+
+/* These are read whole: one row; what is short and wanted whole; what is swept. */
+static bool may_be_read_whole(const char *line)
+{
+    static const char *const tables[] = {"Seq Scan on directory", "Seq Scan on revocations",
+                                         "Seq Scan on batches"};
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+        if (strstr(line, tables[i])) return true;
+    return false;
+}
+
+static void expect_no_scan(PGconn *connection, size_t which)
+{
+    static const char *const names[128] = {['n'] = "bigint",   ['t'] = "text",   ['b'] = "bytea",
+                                           ['N'] = "bigint[]", ['T'] = "text[]", ['B'] = "bytea[]"};
+    struct buf text = {0}, values = {0};
+    buf_printf(&text, "PREPARE s%d", (int)which);
+    for (const char *type = planned[which].types; *type; type++) {
+        bool is_first = type == planned[which].types;
+        buf_printf(&text, "%s%s", is_first ? " (" : ", ", names[(unsigned char)*type]);
+        buf_printf(&values, "%sNULL", is_first ? " (" : ", ");
+        if (!type[1]) buf_printf(&text, ")"), buf_printf(&values, ")");
+    }
+    buf_printf(&text, " AS %s; EXPLAIN EXECUTE s%d%.*s", planned[which].text, (int)which,
+               STR_FMT(buf_str(&values)));
+    buf_add_char(&text, '\0');
+    PGresult *plan = PQexec(connection, text.data);
+    if (PQresultStatus(plan) != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", planned[which].name, PQerrorMessage(connection));
+    for (int row = 0; row < PQntuples(plan); row++) {
+        const char *line = PQgetvalue(plan, row, 0);
+        if (strstr(line, "Seq Scan on ") && !may_be_read_whole(line))
+            fail_msg("%s: %s", planned[which].name, line);
+    }
+    PQclear(plan);
+    buf_free(&text);
+    buf_free(&values);
+}
+
+static void no_statement_reads_a_table_whole_that_grows(void **state)
+{
+    struct box_office *box = *state;
+    PGconn *connection = PQconnectdb(box->url);
+    PQclear(PQexec(connection, "SET enable_seqscan = off; SET enable_hashjoin = off; "
+                               "SET enable_mergejoin = off; SET enable_sort = off; "
+                               "SET plan_cache_mode = force_generic_plan"));
+    for (size_t i = 0; i < sizeof(planned) / sizeof(planned[0]); i++)
+        expect_no_scan(connection, i);
+    PQfinish(connection);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -452,6 +515,7 @@ int main(void)
         STORE_TEST(writers_take_turns_and_ids_rise_in_the_order_of_commit),
         STORE_TEST(the_directory_s_version_moves_with_roles_and_revocations),
         STORE_TEST(who_comes_second_is_told_to_try_again),
+        STORE_TEST(no_statement_reads_a_table_whole_that_grows),
     };
     if (!kind_named("postgres")) return 0;
     return _cmocka_run_group_tests("postgres", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
