@@ -91,12 +91,28 @@ static void write_part(struct maria_store *store, const struct bulk_part *part, 
     maria_rows_free(insert);
 }
 
+/* Of bookings that ended: bookings_ended is no table of all stores. */
+static void write_ended(struct maria_store *store, const struct bulk_part *part,
+                        struct arena *arena)
+{
+    enum { ID = 0, STATUS = 5, UPDATED_AT = 9 }; /* columns of the table bookings */
+    struct maria_batch ended = {0};
+    for (size_t i = 0; i < part->rows.count; i++) {
+        const struct bulk_value *row = &part->rows.values[i * part->table->column_count];
+        if (!booking_is_active((enum booking_status)row[STATUS].number))
+            ADD(&ended, arena, NUM(row[UPDATED_AT].number), NUM(row[ID].number));
+    }
+    maria_insert(store, INSERT_ENDED, &ended, arena);
+}
+
 enum store_status maria_bulk_write(struct store *base, const struct bulk_part *parts, size_t count)
 {
     struct maria_store *store = maria_begin_write(base);
     struct arena arena = {0};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         write_part(store, &parts[i], &arena);
+        if (parts[i].table == bulk_table("bookings")) write_ended(store, &parts[i], &arena);
+    }
     arena_free(&arena);
     if (store->status == STORE_OK) maria_exec(store, "COMMIT");
     store->in_transaction = false;

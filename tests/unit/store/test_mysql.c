@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "store/bulk.h"
 #include "store/schema.h"
 #include "testing.h"
 
@@ -482,6 +483,41 @@ static void batches_of_any_size_are_written_without_arrays(void **state)
     box_close(&other);
 }
 
+/* ---- what ended ---- */
+
+static size_t bookings_left(struct store *store, struct arena *arena, struct bulk_rows *ret_rows)
+{
+    OK(bulk_read(store, bulk_table("bookings"), NULL, 100, arena, ret_rows));
+    return ret_rows->count;
+}
+
+/* Where they stand is a table that other stores do not have. */
+static void bookings_that_ended_are_dropped_after_a_move_too(void **state)
+{
+    struct box_office *box = *state, other;
+    uint64_t event_id = NEW_EVENT(box, 2)->id;
+    for (int i = 0; i < 3; i++)
+        book(box, 1, event_id, 1);
+    cancel(box, 1);
+    struct bulk_part part = {.table = bulk_table("bookings")};
+    assert_int_equal(bookings_left(box->reader, &box->arena, &part.rows), 3);
+    char url[URL_SIZE];
+    database_make(url, "moved");
+    box_open(&other, url);
+    OK(bulk_write(other.writer, &part, 1));
+
+    struct command command = {.kind = COMMAND_PRUNE};
+    command.prune.most = 100;
+    other.keep_cancelled_ms = HOUR;
+    struct bulk_rows rows;
+    run_one(&other, command);
+    assert_int_equal(bookings_left(other.reader, &other.arena, &rows), 3);
+    other.now += 2 * HOUR;
+    run_one(&other, command);
+    assert_int_equal(bookings_left(other.reader, &other.arena, &rows), 2);
+    box_close(&other);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -501,6 +537,7 @@ int main(void)
         STORE_TEST(who_finds_an_event_locked_waits_for_it),
         STORE_TEST(a_change_of_roles_is_noticed_elsewhere),
         STORE_TEST(batches_of_any_size_are_written_without_arrays),
+        STORE_TEST(bookings_that_ended_are_dropped_after_a_move_too),
     };
     if (!kind_named("mysql")) return 0;
     return _cmocka_run_group_tests("mysql", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
