@@ -60,22 +60,50 @@ void maria_disconnect(struct maria_store *store)
     store->in_transaction = false;
 }
 
-static void set_options(struct maria_store *store)
+static void set_options(struct maria_store *store, bool with_tls)
 {
     const struct maria_url *url = &store->url;
     unsigned timeout = CONNECT_TIMEOUT_S;
     enum mysql_protocol_type protocol = url->socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
-    my_bool yes = 1, enforce = url->tls >= TLS_REQUIRED, verify = url->tls == TLS_VERIFY_IDENTITY;
+    my_bool yes = 1, verify = url->tls == TLS_VERIFY_IDENTITY;
     mysql_options(store->db, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
     mysql_options(store->db, MYSQL_OPT_PROTOCOL, &protocol);
     mysql_options(store->db, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     mysql_options(store->db, MYSQL_REPORT_DATA_TRUNCATION, &yes);
     mysql_options4(store->db, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "admit");
-    if (url->tls == TLS_DISABLED) return;
-    mysql_ssl_set(store->db, url->key, url->cert, url->ca, NULL,
-                  NULL); /* TLS where it is offered */
-    mysql_options(store->db, MYSQL_OPT_SSL_ENFORCE, &enforce);
+    if (!with_tls) return;
+    mysql_ssl_set(store->db, url->key, url->cert, url->ca, NULL, NULL);
+    mysql_options(store->db, MYSQL_OPT_SSL_ENFORCE, &yes);
     mysql_options(store->db, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+}
+
+/* FOUND_ROWS: an update counts what it found, though it was like that before. */
+static bool reach(struct maria_store *store, bool with_tls)
+{
+    const struct maria_url *url = &store->url;
+    if (store->db) mysql_close(store->db);
+    store->db = mysql_init(NULL);
+    if (!store->db) out_of_memory();
+    set_options(store, with_tls);
+    return mysql_real_connect(store->db, url->host, url->user, url->password, url->database,
+                              url->port, url->socket, CLIENT_FOUND_ROWS) != NULL;
+}
+
+/* Where TLS is but preferred, a server without it will do; on a socket there is nothing to hide. */
+static bool reach_as_wanted(struct maria_store *store)
+{
+    enum maria_tls tls = store->url.tls;
+    bool may_be_plain = tls <= TLS_PREFERRED;
+    if (tls == TLS_DISABLED || (tls == TLS_PREFERRED && store->url.socket))
+        return reach(store, false);
+    if (reach(store, true)) return true;
+    return may_be_plain && mysql_errno(store->db) == CR_SSL_CONNECTION_ERROR && reach(store, false);
+}
+
+/* The library goes on without TLS where a server says that it has none, whatever it was told. */
+static bool is_bare(struct maria_store *store)
+{
+    return store->url.tls >= TLS_REQUIRED && !mysql_get_ssl_cipher(store->db);
 }
 
 /* A machine that is gone says nothing, and one would wait for it for a quarter of an hour. */
@@ -105,15 +133,11 @@ bool maria_connect(struct maria_store *store)
     pthread_once(&once, library_begin);
     maria_disconnect(store);
     store->tried_us = store->used_us = clock_monotonic_us();
-    store->db = mysql_init(NULL);
-    if (!store->db) out_of_memory();
-    set_options(store);
-    /* FOUND_ROWS: an update counts what it found, though it was like that before. */
-    if (!mysql_real_connect(store->db, url->host, url->user, url->password, url->database,
-                            url->port, url->socket, CLIENT_FOUND_ROWS)) {
-        char message[ERROR_MAX];
-        unsigned code = mysql_errno(store->db);
-        snprintf(message, sizeof(message), "%s", mysql_error(store->db));
+    bool reached = reach_as_wanted(store);
+    if (!reached || is_bare(store)) {
+        char message[ERROR_MAX] = "the server has none";
+        unsigned code = reached ? CR_SSL_CONNECTION_ERROR : mysql_errno(store->db);
+        if (!reached) snprintf(message, sizeof(message), "%s", mysql_error(store->db));
         maria_fail(store, code, message, "connect");
         maria_disconnect(store);
         store->status = STORE_DOWN;

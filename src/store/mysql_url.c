@@ -114,6 +114,10 @@ static bool read_parameter(const struct reading *reading, struct str text)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (str_equal(name, texts[i].name)) {
             *texts[i].value = value;
+            /* Whoever names those he trusts wants them to be looked at. */
+            bool names_trusted = texts[i].value == &reading->url->ca;
+            if (names_trusted && reading->url->tls == TLS_PREFERRED)
+                reading->url->tls = TLS_VERIFY_IDENTITY;
             return true;
         }
     return FAIL(reading,

@@ -13,10 +13,8 @@ URL = "mysql://root:only%20for%20tests@127.0.0.1:{port}/mysql"
 class Server:
     """`settings` are those of mariadbd. Nobody cuts the power of a test: it does not wait for the
     disk, and tables are not files of their own, so that databases are made ten times as fast; who
-    tests that says DURABLE."""
-
-    DURABLE = {"innodb-flush-log-at-trx-commit": "1", "innodb-doublewrite": "ON",
-               "innodb-flush-method": "O_DIRECT"}
+    tests that says settings={"innodb-flush-log-at-trx-commit": "1", "innodb-flush-method":
+    "fsync", "innodb-doublewrite": "ON"}."""
 
     def __init__(self, settings=None):
         self.settings = {"innodb-flush-log-at-trx-commit": "0", "innodb-doublewrite": "OFF",

@@ -45,6 +45,9 @@ static void a_url_is_taken_apart(void **state)
     assert_string_equal(url.ca, "/etc/ca s.pem");
     assert_false(url.arrays);
 
+    assert_int_equal(parsed(&arena, "//ana@h/t?ssl-ca=ca.pem").tls, TLS_VERIFY_IDENTITY);
+    assert_int_equal(parsed(&arena, "//ana@h/t?ssl-ca=ca.pem&ssl-mode=required").tls, TLS_REQUIRED);
+
     url = parsed(&arena, "//ana:a@b@/t?socket=/run/mysqld/mysqld.sock&ssl-mode=disabled");
     assert_string_equal(url.password, "a@b");
     assert_string_equal(url.host, "127.0.0.1");
