@@ -132,7 +132,8 @@ bool maria_connect(struct maria_store *store)
     const struct maria_url *url = &store->url;
     pthread_once(&once, library_begin);
     maria_disconnect(store);
-    store->tried_us = store->used_us = clock_monotonic_us();
+    store->used_us = clock_monotonic_us();
+    store->retry_us = store->used_us + CONNECT_EVERY_US;
     bool reached = reach_as_wanted(store);
     if (!reached || is_bare(store)) {
         char message[ERROR_MAX] = "the server has none";
@@ -145,9 +146,12 @@ bool maria_connect(struct maria_store *store)
     }
     watch_connection(store->db);
     store->has_arrays = url->arrays && can_arrays(store->db);
-    return maria_exec(store, SESSION) &&
-           maria_exec(store,
-                      store->mode == STORE_WRITE ? ISOLATION_OF_WRITER : ISOLATION_OF_READER);
+    bool writes = store->mode == STORE_WRITE;
+    if (!maria_exec(store, SESSION) ||
+        !maria_exec(store, writes ? ISOLATION_OF_WRITER : ISOLATION_OF_READER))
+        return false;
+    store->retry_us = 0; /* a connection that served is set up again at once */
+    return true;
 }
 
 /* What a firewall or the server let go while nobody looked is no failure of the next batch. */
@@ -156,12 +160,10 @@ static void get_ready(struct maria_store *store)
     int64_t now = clock_monotonic_us();
     store->status = STORE_OK;
     store->is_fresh = true;
-    if (store->db && now - store->used_us > IDLE_US && mysql_ping(store->db) != 0) {
+    if (store->db && now - store->used_us > IDLE_US && mysql_ping(store->db) != 0)
         maria_disconnect(store);
-        store->tried_us = 0;
-    }
     if (store->db) return;
-    if (now - store->tried_us < CONNECT_EVERY_US) {
+    if (now < store->retry_us) {
         store->status = STORE_DOWN;
         return;
     }
@@ -235,7 +237,7 @@ static enum store_status maria_was_committed(struct store *base, bool *ret_commi
 {
     struct maria_store *store = (struct maria_store *)base;
     assert(!store->in_transaction);
-    store->tried_us = 0;
+    store->retry_us = 0;
     get_ready(store);
     struct str writer = {(const char *)store->writer, sizeof(store->writer)};
     struct maria_rows *rows = QUERY(store, BATCH, BLOB(writer));

@@ -89,7 +89,7 @@ struct maria_store {
 
     MYSQL *db; /* NULL while there is no connection */
     bool has_arrays;
-    int64_t used_us, tried_us; /* monotonic: last spoken to, last attempt to connect */
+    int64_t used_us, retry_us; /* monotonic: last spoken to, no attempt to connect before */
     struct maria_rows *statements[STATEMENT_COUNT];
     struct maria_rows *inserts[INSERT_COUNT][WIDTHS];
 
