@@ -8,12 +8,7 @@
 
 #include "base/clock.h"
 #include "store/mysql_internal.h"
-
-enum {
-    /* The most words of a text that can be searched for: all of the longest description. */
-    EVENT_WORDS_MAX = DESCRIPTION_MAX_CHARACTERS / 2 + 1,
-    USER_WORDS_MAX = 256,
-};
+#include "store/search_words.h"
 
 /* What becomes of one booking, of one ticket number. */
 struct booking_fate {
@@ -204,18 +199,12 @@ static void write_gathered(struct writing *writing)
 
 static void write_event_words(struct writing *writing, const struct event *event)
 {
-    const struct {
-        struct str text;
-        int field; /* a bit of event_words.fields */
-    } texts[] = {{event->name, 1}, {event->venue, 2}, {event->description, 4}};
+    struct field_words words = event_words(event, writing->arena);
     struct maria_batch rows = {0};
     RUN(writing->store, EVENT_WORDS_DELETE, NUM(event->id));
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct words words = text_words(writing->arena, texts[i].text, EVENT_WORDS_MAX);
-        for (size_t j = 0; j < words.count; j++)
-            ADD(&rows, writing->arena, NUM(event->id), BLOB(maria_cut(words.items[j], WORD_MAX)),
-                NUM(texts[i].field));
-    }
+    for (size_t i = 0; i < words.count; i++)
+        ADD(&rows, writing->arena, NUM(event->id), BLOB(maria_cut(words.items[i].word, WORD_MAX)),
+            NUM(words.items[i].fields));
     maria_insert(writing->store, INSERT_EVENT_WORDS, &rows, writing->arena);
 }
 
@@ -319,13 +308,10 @@ static void rebuild_holders(struct maria_store *store, uint64_t event_id)
 
 static void write_user_words(struct writing *writing, const struct user *user)
 {
-    const struct str texts[] = {user->name, user->email, user->username};
+    struct words words = user_words(user, writing->arena);
     struct maria_batch rows = {0};
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct words words = text_words(writing->arena, texts[i], USER_WORDS_MAX);
-        for (size_t j = 0; j < words.count; j++)
-            ADD(&rows, writing->arena, NUM(user->id), BLOB(maria_cut(words.items[j], WORD_MAX)));
-    }
+    for (size_t i = 0; i < words.count; i++)
+        ADD(&rows, writing->arena, NUM(user->id), BLOB(maria_cut(words.items[i], WORD_MAX)));
     maria_insert(writing->store, INSERT_USER_WORDS, &rows, writing->arena);
 }
 

@@ -5,9 +5,7 @@
  * before, up to a bound. */
 #include "base/array.h"
 #include "store/mysql_internal.h"
-
-/* Bits of event_words.fields. */
-enum { WORD_OF_NAME = 1, WORD_OF_VENUE = 2, WORD_OF_DESCRIPTION = 4 };
+#include "store/search_words.h"
 
 /* By what the few are gathered: ?12 of SEARCH_FEW. */
 enum few_by { FEW_BY_WORD = 1, FEW_BY_DAY = 2, FEW_BY_ORGANIZER = 3 };
@@ -24,19 +22,13 @@ struct search {
     } found;
 };
 
-static void take_words(struct maria_set *set, const struct words *words, unsigned fields)
-{
-    for (size_t i = 0; i < words->count; i++)
-        maria_set_add_pair(set, fields, maria_cut(words->items[i], WORD_MAX));
-}
-
 static struct maria_value search_words(const struct event_query *query, struct arena *arena)
 {
-    if (query->q.count + query->name.count + query->venue.count == 0) return NIL;
+    struct field_words words = event_query_words(query, arena);
+    if (words.count == 0) return NIL;
     struct maria_set set = {0};
-    take_words(&set, &query->name, WORD_OF_NAME);
-    take_words(&set, &query->venue, WORD_OF_VENUE);
-    take_words(&set, &query->q, WORD_OF_NAME | WORD_OF_VENUE | WORD_OF_DESCRIPTION);
+    for (size_t i = 0; i < words.count; i++)
+        maria_set_add_pair(&set, words.items[i].fields, maria_cut(words.items[i].word, WORD_MAX));
     return maria_set_end(&set, arena);
 }
 
@@ -134,8 +126,7 @@ static bool search_few(struct search *search)
     const struct event_query *query = search->query;
     struct maria_store *store = search->store;
     const struct words *lists[] = {&query->name, &query->venue, &query->q};
-    static const unsigned places[] = {WORD_OF_NAME, WORD_OF_VENUE,
-                                      WORD_OF_NAME | WORD_OF_VENUE | WORD_OF_DESCRIPTION};
+    static const unsigned places[] = {WORD_OF_NAME, WORD_OF_VENUE, WORD_ANYWHERE};
     unsigned fields = 0;
     struct maria_rare rare = {.count = MARIA_MANY};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {

@@ -9,11 +9,9 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "store/postgres_internal.h"
+#include "store/search_words.h"
 
 enum {
-    /* The most words of a text that can be searched for: all of the longest description. */
-    EVENT_WORDS_MAX = DESCRIPTION_MAX_CHARACTERS / 2 + 1,
-    USER_WORDS_MAX = 256,
     REPLAY_KEPT_MS = 24 * 60 * 60 * 1000,
     BATCH_KEPT_MS = 10 * 60 * 1000, /* longer than anybody asks what became of it */
     BATCHES_PRUNED = 100000,
@@ -211,17 +209,11 @@ static void write_payment(struct postgres_store *store, const struct payment *pa
 static void write_event_words(struct postgres_store *store, const struct event *event,
                               struct arena *arena)
 {
-    const struct {
-        struct str text;
-        int field; /* a bit of event_words.fields */
-    } texts[] = {{event->name, 1}, {event->venue, 2}, {event->description, 4}};
+    struct field_words words = event_words(event, arena);
     struct postgres_array *all = postgres_fresh(store, 0), *fields = postgres_fresh(store, 1);
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct words words = text_words(arena, texts[i].text, EVENT_WORDS_MAX);
-        for (size_t j = 0; j < words.count; j++) {
-            postgres_array_text(all, words.items[j]);
-            postgres_array_number(fields, texts[i].field);
-        }
+    for (size_t i = 0; i < words.count; i++) {
+        postgres_array_text(all, words.items[i].word);
+        postgres_array_number(fields, words.items[i].fields);
     }
     WRITE(store, EVENT_WORDS_DELETE, NUM(event->id));
     WRITE(store, EVENT_WORDS_INSERT, NUM(event->id), ARRAY(all), ARRAY(fields));
@@ -310,13 +302,10 @@ static void rebuild_holders(struct postgres_store *store, uint64_t event_id)
 static void write_user_words(struct postgres_store *store, const struct user *user,
                              struct arena *arena)
 {
-    const struct str texts[] = {user->name, user->email, user->username};
+    struct words words = user_words(user, arena);
     struct postgres_array *all = postgres_fresh(store, 0);
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct words words = text_words(arena, texts[i], USER_WORDS_MAX);
-        for (size_t j = 0; j < words.count; j++)
-            postgres_array_text(all, words.items[j]);
-    }
+    for (size_t i = 0; i < words.count; i++)
+        postgres_array_text(all, words.items[i]);
     WRITE(store, USER_WORDS_DELETE, NUM(user->id));
     WRITE(store, USER_WORDS_INSERT, NUM(user->id), ARRAY(all));
 }

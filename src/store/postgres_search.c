@@ -6,9 +6,7 @@
 
 #include "base/array.h"
 #include "store/postgres_internal.h"
-
-/* Bits of event_words.fields. */
-enum { WORD_OF_NAME = 1, WORD_OF_VENUE = 2, WORD_OF_DESCRIPTION = 4 };
+#include "store/search_words.h"
 
 /* By what the few are gathered: $15 of SEARCH_FEW. */
 enum few_by { FEW_BY_WORD = 1, FEW_BY_DAY = 2, FEW_BY_ORGANIZER = 3 };
@@ -27,11 +25,12 @@ struct search {
     } found;
 };
 
-static void add_words(struct search *search, const struct words *words, unsigned fields)
+static void take_words(struct search *search)
 {
-    for (size_t i = 0; i < words->count; i++) {
-        postgres_array_text(search->words, words->items[i]);
-        postgres_array_number(search->fields, fields);
+    struct field_words words = event_query_words(search->query, search->arena);
+    for (size_t i = 0; i < words.count; i++) {
+        postgres_array_text(search->words, words.items[i].word);
+        postgres_array_number(search->fields, words.items[i].fields);
     }
 }
 
@@ -127,8 +126,7 @@ static bool search_few(struct search *search)
     const struct event_query *query = search->query;
     struct postgres_store *store = search->store;
     const struct words *lists[] = {&query->name, &query->venue, &query->q};
-    static const unsigned places[] = {WORD_OF_NAME, WORD_OF_VENUE,
-                                      WORD_OF_NAME | WORD_OF_VENUE | WORD_OF_DESCRIPTION};
+    static const unsigned places[] = {WORD_OF_NAME, WORD_OF_VENUE, WORD_ANYWHERE};
     unsigned fields = 0;
     struct postgres_rare rare = {.count = POSTGRES_MANY};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -187,9 +185,7 @@ enum store_status postgres_search_events(struct store *base, const struct event_
         .fields = postgres_fresh(store, 1),
         .to = query->to ? query->to : INT64_MAX,
     };
-    add_words(&search, &query->name, WORD_OF_NAME);
-    add_words(&search, &query->venue, WORD_OF_VENUE);
-    add_words(&search, &query->q, WORD_OF_NAME | WORD_OF_VENUE | WORD_OF_DESCRIPTION);
+    take_words(&search);
     /* Whoever asks for a time asks for events that have one. */
     if (query->from || query->to || query->has_day) search.from = query->from > 1 ? query->from : 1;
     if (!search_few(&search)) {

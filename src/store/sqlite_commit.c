@@ -3,13 +3,8 @@
 #include <assert.h>
 
 #include "base/clock.h"
+#include "store/search_words.h"
 #include "store/sqlite_internal.h"
-
-enum {
-    /* The most words of a text that can be searched for: all of the longest description. */
-    EVENT_WORDS_MAX = DESCRIPTION_MAX_CHARACTERS / 2 + 1,
-    USER_WORDS_MAX = 256,
-};
 
 /* What should have changed one row and did not was decided from rows that are not there. */
 static void one_row(struct sqlite_store *store, int changed, const char *text)
@@ -84,16 +79,11 @@ static void write_payment(struct sqlite_store *store, const struct payment *paym
 static void write_event_words(struct sqlite_store *store, const struct event *event,
                               struct arena *arena)
 {
-    const struct {
-        struct str text;
-        int field; /* a bit of event_words.fields */
-    } texts[] = {{event->name, 1}, {event->venue, 2}, {event->description, 4}};
+    struct field_words words = event_words(event, arena);
     RUN(store, EVENT_WORDS_DELETE, NUM(event->id));
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct words words = text_words(arena, texts[i].text, EVENT_WORDS_MAX);
-        for (size_t j = 0; j < words.count; j++)
-            RUN(store, EVENT_WORD, NUM(event->id), TEXT(words.items[j]), NUM(texts[i].field));
-    }
+    for (size_t i = 0; i < words.count; i++)
+        RUN(store, EVENT_WORD, NUM(event->id), TEXT(words.items[i].word),
+            NUM(words.items[i].fields));
 }
 
 static void write_event_row(struct sqlite_store *store, enum sqlite_statement which,
@@ -182,13 +172,10 @@ static void rebuild_holders(struct sqlite_store *store, uint64_t event_id)
 static void write_user_words(struct sqlite_store *store, const struct user *user,
                              struct arena *arena)
 {
-    const struct str texts[] = {user->name, user->email, user->username};
+    struct words words = user_words(user, arena);
     RUN(store, USER_WORDS_DELETE, NUM(user->id));
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct words words = text_words(arena, texts[i], USER_WORDS_MAX);
-        for (size_t j = 0; j < words.count; j++)
-            RUN(store, USER_WORD, NUM(user->id), TEXT(words.items[j]));
-    }
+    for (size_t i = 0; i < words.count; i++)
+        RUN(store, USER_WORD, NUM(user->id), TEXT(words.items[i]));
 }
 
 static void write_user(struct sqlite_store *store, enum sqlite_statement which,

@@ -7,20 +7,13 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "store/search_words.h"
 #include "store/sqlite_internal.h"
 
 enum {
-    /* Bits of event_words.fields. */
-    WORD_OF_NAME = 1,
-    WORD_OF_VENUE = 2,
-    WORD_OF_DESCRIPTION = 4,
-    COUNT_MOST = 2048, /* as far as anything is counted: 256, and eight times that */
-    WALK_MOST = 4000,  /* of all events, before a walk gives up and gathers */
-};
-
-struct search_word {
-    struct str word;
-    unsigned fields; /* in one of which it must stand */
+    COUNT_FIRST = 256, /* how far everything is counted before anything is counted to SQLITE_MANY */
+    NOT_COUNTED = -1,
+    WALK_MOST = 4000, /* of all events, before a walk gives up and gathers */
 };
 
 /* The place of an event in the order of the page. */
@@ -34,8 +27,8 @@ struct place {
 enum source { SOURCE_ALL, SOURCE_WORD, SOURCE_DAY, SOURCE_ORGANIZER };
 struct rare {
     enum source source;
-    struct search_word word;
-    int64_t count; /* as far as it was counted */
+    struct field_word word;
+    int64_t count; /* as far as it was counted, or NOT_COUNTED */
 };
 
 struct search {
@@ -44,19 +37,12 @@ struct search {
     struct arena *arena;
     struct sqlite_value filters[8]; /* ?2 to ?8 of the statements stand in [1] to [7] */
     int64_t from, to;
-    struct search_word words[3 * EVENT_QUERY_WORDS_MAX];
-    size_t word_count;
+    struct field_words words;
     struct place last; /* what was looked at so far: the page begins behind it */
     bool has_last;
     uint64_t *ids; /* of the page */
     size_t count;
 };
-
-static void take_words(struct search *search, const struct words *words, unsigned fields)
-{
-    for (size_t i = 0; i < words->count; i++)
-        search->words[search->word_count++] = (struct search_word){words->items[i], fields};
-}
 
 static bool is_full(const struct search *search)
 {
@@ -64,10 +50,10 @@ static bool is_full(const struct search *search)
 }
 
 /* The word that is known already is not looked for again. */
-static bool has_words(struct search *search, uint64_t id, const struct search_word *known)
+static bool has_words(struct search *search, uint64_t id, const struct field_word *known)
 {
-    for (size_t i = 0; i < search->word_count; i++) {
-        const struct search_word *word = &search->words[i];
+    for (size_t i = 0; i < search->words.count; i++) {
+        const struct field_word *word = &search->words.items[i];
         if (known && word->fields == known->fields && str_equal(word->word, known->word)) continue;
         sqlite3_stmt *rows =
             QUERY(search->store, EVENT_HAS_WORD, NUM(id), TEXT(word->word), NUM(word->fields));
@@ -114,7 +100,7 @@ struct walk {
     enum sqlite_statement at, later, earlier;
     struct sqlite_value values[2]; /* ?11, ?12, as many of them as the statements have */
     size_t value_count;
-    const struct search_word *known;
+    const struct field_word *known;
     size_t left; /* of all events it gives up after so many */
 };
 
@@ -137,7 +123,7 @@ static void walk_step(struct search *search, struct walk *walk, enum sqlite_stat
         search->last.id = sqlite_u64(rows, 0);
         search->last.number = place_number(search, sqlite3_column_int64(rows, 1));
         search->has_last = true;
-        if (all && search->word_count) walk->left--;
+        if (all && search->words.count) walk->left--;
         if (has_words(search, search->last.id, walk->known) &&
             (all || passes_filters(search, search->last.id)))
             search->ids[search->count++] = search->last.id;
@@ -223,7 +209,7 @@ static void look_at_few(struct search *search, const struct rare *rare)
 {
     size_t count;
     const struct place *places = gather(search, rare, &count);
-    const struct search_word *known = rare->source == SOURCE_WORD ? &rare->word : NULL;
+    const struct field_word *known = rare->source == SOURCE_WORD ? &rare->word : NULL;
     for (size_t i = 0; i < count && !is_full(search); i++) {
         if (i && places[i].id == places[i - 1].id) continue;
         if (has_words(search, places[i].id, known) && passes_filters(search, places[i].id))
@@ -248,9 +234,9 @@ static struct rare rarer_than(struct search *search, int64_t most)
 {
     const struct event_query *query = search->query;
     struct rare rare = {.count = most};
-    for (size_t i = 0; i < search->word_count && rare.count > 0; i++)
-        count_one(search, &rare, &(struct rare){SOURCE_WORD, search->words[i], 0},
-                  STATEMENT_EVENT_WORD_COUNT, TEXT(search->words[i].word));
+    for (size_t i = 0; i < search->words.count && rare.count > 0; i++)
+        count_one(search, &rare, &(struct rare){SOURCE_WORD, search->words.items[i], 0},
+                  STATEMENT_EVENT_WORD_COUNT, TEXT(search->words.items[i].word));
     if (query->has_day && rare.count > 0)
         count_one(search, &rare, &(struct rare){.source = SOURCE_DAY},
                   STATEMENT_EVENTS_OF_DAY_COUNT, NUM(query->day));
@@ -261,24 +247,22 @@ static struct rare rarer_than(struct search *search, int64_t most)
 }
 
 /* What is asked for alone is not counted, nor a common word as far as it goes: that would cost more
- * than it tells. */
+ * than it tells. Of common words any will do. */
 static struct rare rarest(struct search *search)
 {
     const struct event_query *query = search->query;
-    size_t asked = search->word_count + query->has_day + (query->organizer > 0);
-    struct rare rare = {.count = INT64_MAX};
+    size_t asked = search->words.count + query->has_day + (query->organizer > 0);
+    if (asked == 0) return (struct rare){.source = SOURCE_ALL};
     if (asked == 1 && query->sort != SORT_NAME) {
-        rare.source = search->word_count ? SOURCE_WORD
-                      : query->has_day   ? SOURCE_DAY
-                                         : SOURCE_ORGANIZER;
-        rare.word = search->words[0];
+        if (query->has_day) return (struct rare){.source = SOURCE_DAY, .count = NOT_COUNTED};
+        if (query->organizer)
+            return (struct rare){.source = SOURCE_ORGANIZER, .count = NOT_COUNTED};
+        return (struct rare){SOURCE_WORD, search->words.items[0], NOT_COUNTED};
     }
-    for (int64_t most = 256; asked > 0 && rare.source == SOURCE_ALL && most <= COUNT_MOST;
-         most *= 8)
-        rare = rarer_than(search, most);
-    /* All of them common: any will do. */
-    if (rare.source == SOURCE_ALL && search->word_count)
-        rare = (struct rare){SOURCE_WORD, search->words[0], INT64_MAX};
+    struct rare rare = rarer_than(search, COUNT_FIRST);
+    if (rare.source == SOURCE_ALL) rare = rarer_than(search, SQLITE_MANY);
+    if (rare.source == SOURCE_ALL && search->words.count)
+        rare = (struct rare){SOURCE_WORD, search->words.items[0], SQLITE_MANY};
     return rare;
 }
 
@@ -347,9 +331,7 @@ static void search_begin(struct search *search, struct store *base, const struct
         search->from = query->from > 1 ? query->from : 1;
     search->last.number = place_number(search, query->after.number);
     if (query->sort == SORT_NAME) search->last.name = query->after.text;
-    take_words(search, &query->name, WORD_OF_NAME);
-    take_words(search, &query->venue, WORD_OF_VENUE);
-    take_words(search, &query->q, WORD_OF_NAME | WORD_OF_VENUE | WORD_OF_DESCRIPTION);
+    search->words = event_query_words(query, arena);
     const struct sqlite_value filters[] = {
         NIL,
         NUM(search->from),
@@ -363,28 +345,27 @@ static void search_begin(struct search *search, struct store *base, const struct
     memcpy(search->filters, filters, sizeof(filters));
 }
 
-/* Few enough to be gathered, or not known. */
-static bool is_few(struct search *search, struct rare *rare)
+static bool is_few(struct search *search, const struct rare *rare)
 {
-    if (rare->count == INT64_MAX) *rare = rarer_than(search, SQLITE_MANY);
-    return rare->count < SQLITE_MANY;
+    if (rare->source == SOURCE_ALL) return false;
+    /* What was not counted is the only thing there is to count. */
+    int64_t count =
+        rare->count == NOT_COUNTED ? rarer_than(search, SQLITE_MANY).count : rare->count;
+    return count < SQLITE_MANY;
 }
 
 static void find_ids(struct search *search)
 {
     struct rare rare = rarest(search);
     struct walk walk = walk_of(search, &rare);
-    if (walk.source == SOURCE_ALL && rare.source != SOURCE_ALL && is_few(search, &rare)) {
-        look_at_few(search, &rare);
-        return;
+    if (walk.source != SOURCE_ALL || !is_few(search, &rare)) {
+        if (search->query->sort == SORT_NAME)
+            walk_by_name(search, &walk);
+        else
+            walk_by_start(search, &walk);
+        if (walk.left > 0 || is_full(search)) return;
+        /* It gave up: each of the words is common, and hardly any event has all of them. */
     }
-    if (search->query->sort == SORT_NAME)
-        walk_by_name(search, &walk);
-    else
-        walk_by_start(search, &walk);
-    if (walk.left > 0 || is_full(search)) return;
-    /* Each of the words is common, and hardly any event has all of them. */
-    if (rare.source == SOURCE_ALL) rare = (struct rare){SOURCE_WORD, search->words[0], 0};
     look_at_few(search, &rare);
 }
 
