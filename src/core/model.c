@@ -27,6 +27,23 @@ const char *const payment_method_names[4] = {
     [PAYMENT_OTHER] = "other",
 };
 
+const char *const topic_names[TOPIC_COUNT] = {
+    [TOPIC_NONE] = "none",
+    [TOPIC_BOOKING_CONFIRMED] = "booking.confirmed",
+    [TOPIC_BOOKING_WAITING] = "booking.waiting",
+    [TOPIC_BOOKING_PROMOTED] = "booking.promoted",
+    [TOPIC_BOOKING_CANCELLED] = "booking.cancelled",
+    [TOPIC_EVENT_CHANGED] = "event.changed",
+    [TOPIC_EVENT_CANCELLED] = "event.cancelled",
+    [TOPIC_EVENT_SOLD_OUT] = "event.sold_out",
+    [TOPIC_WEBHOOK_TEST] = "webhook.test",
+    [TOPIC_WELCOME] = "account.welcome",
+    [TOPIC_CONFIRM_EMAIL] = "account.confirm_email",
+    [TOPIC_PASSWORD_RESET] = "account.password_reset",
+    [TOPIC_PASSWORD_CHANGED] = "account.password_changed",
+    [TOPIC_WEBHOOK_DISABLED] = "webhook.disabled",
+};
+
 int name_index(const char *const *names, size_t count, struct str name)
 {
     for (size_t i = 0; i < count; i++)

@@ -111,6 +111,8 @@ struct user {
     struct str password_hash;
     enum role role;
     int64_t created_at, erased_at;
+    int64_t verified_at; /* the e-mail address was shown to be his; 0: not yet */
+    bool mail;           /* wants news by mail; what concerns the account comes anyway */
 };
 
 struct payment {
@@ -129,6 +131,74 @@ struct journal_entry {
     uint64_t actor_id; /* 0: the box office itself */
     int64_t at;
     const char *reason; /* a word of ours, a constant: see core/booking.c */
+};
+
+/* What somebody may be told of. The numbers are stored: never change one. */
+enum topic {
+    TOPIC_NONE,
+    /* bookings: from the journal */
+    TOPIC_BOOKING_CONFIRMED,
+    TOPIC_BOOKING_WAITING,
+    TOPIC_BOOKING_PROMOTED,
+    TOPIC_BOOKING_CANCELLED,
+    /* events: as notices */
+    TOPIC_EVENT_CHANGED,
+    TOPIC_EVENT_CANCELLED,
+    TOPIC_EVENT_SOLD_OUT,
+    TOPIC_WEBHOOK_TEST,
+    /* accounts: as notices, and by mail only */
+    TOPIC_WELCOME,
+    TOPIC_CONFIRM_EMAIL,
+    TOPIC_PASSWORD_RESET,
+    TOPIC_PASSWORD_CHANGED,
+    TOPIC_WEBHOOK_DISABLED,
+    TOPIC_COUNT,
+};
+/* "booking.confirmed"; those from TOPIC_WELCOME on never leave by a webhook. */
+extern const char *const topic_names[TOPIC_COUNT];
+
+/* Something that happened and is not of one booking, until whom it concerns was told. */
+struct notice {
+    uint64_t id;
+    enum topic topic;
+    uint64_t event_id, user_id, webhook_id; /* as the topic has them, 0 otherwise */
+    int64_t at;
+    uint64_t told; /* the bookings of the event from this id on have been told; 0: none yet */
+};
+
+/* The numbers are stored: never change one. */
+enum message_status { MESSAGE_WAITING = 1, MESSAGE_SENT, MESSAGE_PARKED };
+
+/* One message, one way: to a webhook, or by mail to a user. */
+struct message {
+    uint64_t id, webhook_id; /* webhook_id 0: by mail */
+    uint64_t subject; /* the booking: one way's messages about it keep their order; 0: none */
+    uint64_t event_id, user_id;
+    enum topic topic;
+    enum message_status status;
+    uint32_t tries;
+    int64_t created_at, settled_at;
+    int64_t due_at;         /* tried next; while it is being tried: when that is given up */
+    int answer;             /* the last status, of HTTP or SMTP; 0: none */
+    struct str key;         /* ASCII: the same for the receiver, however often it is sent */
+    struct str error, body; /* body: JSON */
+};
+
+/* The numbers are stored: never change one. */
+enum webhook_status { WEBHOOK_ON = 1, WEBHOOK_OFF, WEBHOOK_DISABLED };
+
+enum { WEBHOOK_SECRET_SIZE = 32, WEBHOOK_URL_MAX_BYTES = 2000 };
+
+struct webhook {
+    uint64_t id, user_id;
+    bool everything; /* an administrator's: of all events, not of his own only */
+    uint32_t topics; /* bits, by enum topic */
+    enum webhook_status status;
+    int64_t failing_since; /* the first failure after the last success; 0: none */
+    int64_t created_at, updated_at;
+    int64_t old_secret_until;      /* until then the old secret signs too */
+    struct str secret, old_secret; /* octets; the old one is empty where there is none */
+    struct str url, description;
 };
 
 #endif

@@ -555,7 +555,7 @@ static void write_sequences(struct maria_store *store, const struct working_set 
     next[SEQUENCE_JOURNAL] = store->journal_next;
     if (memcmp(next, store->next, sizeof(next)) == 0) return;
     RUN(store, SEQUENCES_UPDATE, NUM(next[0]), NUM(next[1]), NUM(next[2]), NUM(next[3]),
-        NUM(next[4]), NUM(next[5]));
+        NUM(next[4]), NUM(next[5]), NUM(next[6]));
 }
 
 static enum store_status end_batch(struct maria_store *store, int64_t now)

@@ -53,8 +53,8 @@
     X(SEQUENCE_INSERT, "INSERT INTO sequences (sequence, next) VALUES (?1, 1) "                    \
                        "ON DUPLICATE KEY UPDATE next = next")                                      \
     X(SEQUENCES_UPDATE, "UPDATE sequences SET next = CASE sequence WHEN 0 THEN ?1 WHEN 1 THEN ?2 " \
-                        "WHEN 2 THEN ?3 WHEN 3 THEN ?4 WHEN 4 THEN ?5 WHEN 100 THEN ?6 "           \
-                        "ELSE next END")                                                           \
+                        "WHEN 2 THEN ?3 WHEN 3 THEN ?4 WHEN 4 THEN ?5 WHEN 5 THEN ?6 "             \
+                        "WHEN 100 THEN ?7 ELSE next END")                                          \
     X(BATCH, "SELECT batch FROM batches WHERE writer = ?1 FOR UPDATE")                             \
     X(BATCH_PUT, "INSERT INTO batches (writer, batch, at) VALUES (?1, ?2, ?3) "                    \
                  "ON DUPLICATE KEY UPDATE batch = ?2, at = ?3")                                    \

@@ -174,9 +174,13 @@ static void write_sequence(struct postgres_store *store, const struct bulk_value
     static const struct {
         int64_t sequence;
         const char *name;
-    } names[] = {{SEQUENCE_EVENT, "event_ids"},     {SEQUENCE_TICKET_TYPE, "ticket_type_ids"},
-                 {SEQUENCE_BOOKING, "booking_ids"}, {SEQUENCE_USER, "user_ids"},
-                 {SEQUENCE_PAYMENT, "payment_ids"}, {100, "journal_ids"}};
+    } names[] = {{SEQUENCE_EVENT, "event_ids"},
+                 {SEQUENCE_TICKET_TYPE, "ticket_type_ids"},
+                 {SEQUENCE_BOOKING, "booking_ids"},
+                 {SEQUENCE_USER, "user_ids"},
+                 {SEQUENCE_PAYMENT, "payment_ids"},
+                 {SEQUENCE_WEBHOOK, "webhook_ids"},
+                 {100, "journal_ids"}};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (names[i].sequence != row[0].number) continue;
         struct parameters parameters = parameters_new(arena, 1);
@@ -203,6 +207,19 @@ static void replace_row(struct postgres_store *store, const struct bulk_table *t
                    arena);
 }
 
+/* Where the database itself counts the ids, it counts on behind what was copied. */
+static void count_on(struct postgres_store *store, const struct bulk_table *table)
+{
+    if (table == bulk_table("notices"))
+        run_through(store,
+                    "SELECT setval(pg_get_serial_sequence('notices', 'id'), max(id)) FROM notices",
+                    NULL);
+    if (table == bulk_table("outbox"))
+        run_through(store,
+                    "SELECT setval(pg_get_serial_sequence('outbox', 'id'), max(id)) FROM outbox",
+                    NULL);
+}
+
 static void write_part(struct postgres_store *store, const struct bulk_part *part)
 {
     const struct bulk_table *table = part->table;
@@ -217,6 +234,7 @@ static void write_part(struct postgres_store *store, const struct bulk_part *par
         else
             write_rows(store, table, rows, count, "", &arena);
     }
+    count_on(store, table);
     arena_free(&arena);
 }
 

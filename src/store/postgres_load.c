@@ -456,6 +456,7 @@ static bool send_ids(struct loading *loading, enum sequence sequence)
         [SEQUENCE_BOOKING] = STATEMENT_BOOKING_IDS,
         [SEQUENCE_USER] = STATEMENT_USER_IDS,
         [SEQUENCE_PAYMENT] = STATEMENT_PAYMENT_IDS,
+        [SEQUENCE_WEBHOOK] = STATEMENT_WEBHOOK_IDS,
     };
     const struct id_supply *supply = &loading->set->ids[sequence];
     if (supply->needed <= supply->count) return false;

@@ -126,7 +126,8 @@
     X(TICKET_TYPE_IDS, "n", "SELECT nextval('ticket_type_ids') FROM generate_series(1, $1)")       \
     X(BOOKING_IDS, "n", "SELECT nextval('booking_ids') FROM generate_series(1, $1)")               \
     X(USER_IDS, "n", "SELECT nextval('user_ids') FROM generate_series(1, $1)")                     \
-    X(PAYMENT_IDS, "n", "SELECT nextval('payment_ids') FROM generate_series(1, $1)")
+    X(PAYMENT_IDS, "n", "SELECT nextval('payment_ids') FROM generate_series(1, $1)")               \
+    X(WEBHOOK_IDS, "n", "SELECT nextval('webhook_ids') FROM generate_series(1, $1)")
 
 /* ---- what a batch writes ---- */
 
