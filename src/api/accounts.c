@@ -250,6 +250,17 @@ static void update_me(struct call *call)
     call_decide(call, compose_the_user);
 }
 
+/* "notify": by which ways one wants to hear of one's bookings. */
+static void read_notify(struct fields *fields, struct command *command)
+{
+    json_t *object = field_object(fields, "notify", OPTIONAL);
+    if (!object) return;
+    struct fields ways = fields_of(fields->call, object, "/notify");
+    if (field_boolean(&ways, "email", OPTIONAL, &command->user.user.mail))
+        command->user.fields |= FIELD_MAIL;
+    fields_end(&ways);
+}
+
 void me_update(struct call *call)
 {
     struct command *command = call_command(call, COMMAND_UPDATE_USER);
@@ -265,6 +276,7 @@ void me_update(struct call *call)
     if (field_secret(&fields, "password", OPTIONAL, PASSWORD_MIN_BYTES, PASSWORD_MAX_BYTES,
                      &new_password))
         command->user.fields |= FIELD_PASSWORD;
+    read_notify(&fields, command);
     bool sensitive = command->user.fields & (FIELD_EMAIL | FIELD_PASSWORD);
     field_secret(&fields, "current_password", sensitive ? REQUIRED : OPTIONAL, 1,
                  PASSWORD_MAX_BYTES, &call->secret);

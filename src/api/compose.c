@@ -56,9 +56,16 @@ void compose_user(struct buf *out, const struct user *user)
     emit_open(out, '{');
     key_u64(out, "id", user->id);
     key_optional(out, "email", user->email);
+    emit_key(out, "email_verified");
+    emit_bool(out, user->verified_at != 0);
     key_optional(out, "username", user->username);
     key_str(out, "name", user->name);
     key_name(out, "role", role_names[user->role]);
+    emit_key(out, "notify");
+    emit_open(out, '{');
+    emit_key(out, "email");
+    emit_bool(out, user->mail);
+    emit_close(out, '}');
     key_time(out, "created_at", user->created_at);
     emit_close(out, '}');
 }

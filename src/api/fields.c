@@ -312,6 +312,14 @@ bool field_currency(struct fields *fields, const char *name, unsigned flags, cha
     return true;
 }
 
+json_t *field_object(struct fields *fields, const char *name, unsigned flags)
+{
+    json_t *value = field(fields, name, flags);
+    if (!value || json_is_object(value)) return value;
+    field_error(fields, name, "must be an object");
+    return NULL;
+}
+
 json_t *field_array(struct fields *fields, const char *name, unsigned flags, size_t min, size_t max)
 {
     json_t *value = field(fields, name, flags);

@@ -56,6 +56,8 @@ bool field_choice(struct fields *fields, const char *name, unsigned flags, const
                   size_t count, int *ret_index);
 bool field_zone(struct fields *fields, const char *name, unsigned flags, struct str *ret_zone);
 bool field_currency(struct fields *fields, const char *name, unsigned flags, char ret_currency[4]);
+/* An object, whose members are read with fields_of(); NULL where it is not right. */
+json_t *field_object(struct fields *fields, const char *name, unsigned flags);
 /* An array of 'min' to 'max' elements, NULL where it is not right. */
 json_t *field_array(struct fields *fields, const char *name, unsigned flags, size_t min,
                     size_t max);

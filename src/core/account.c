@@ -48,6 +48,7 @@ void decide_register(struct working_set *set, const struct command *command, str
     *entry = (struct user_entry){.loaded = true, .found = true, .row = *wanted};
     entry->id = entry->row.id = working_set_id(set, SEQUENCE_USER);
     entry->row.created_at = set->now;
+    entry->row.mail = true; /* until he says otherwise */
     logins_move(set, &(struct user){0}, &entry->row);
     working_set_change(set, CHANGE_USER_INSERT)->user = &entry->row;
     result->outcome = OUTCOME_CREATED;
@@ -76,6 +77,14 @@ static void revoke(struct working_set *set, const struct command *command, uint6
     change->revoke.at = at;
 }
 
+/* Another address has yet to be shown to be his; the same one in another case has not. */
+static void set_email(struct working_set *set, struct user_entry *entry, struct str email)
+{
+    bool same = str_equal(text_fold(set->arena, email), text_fold(set->arena, entry->row.email));
+    entry->row.email = email;
+    if (!same) entry->row.verified_at = 0;
+}
+
 void decide_update_user(struct working_set *set, const struct command *command,
                         struct result *result)
 {
@@ -90,8 +99,9 @@ void decide_update_user(struct working_set *set, const struct command *command,
 
     struct user before = entry->row;
     if (fields & FIELD_NAME) entry->row.name = to->name;
-    if (fields & FIELD_EMAIL) entry->row.email = to->email;
+    if (fields & FIELD_EMAIL) set_email(set, entry, to->email);
     if (fields & FIELD_USERNAME) entry->row.username = to->username;
+    if (fields & FIELD_MAIL) entry->row.mail = to->mail;
     if (fields & FIELD_PASSWORD) {
         entry->row.password_hash = to->password_hash;
         revoke(set, command, entry->id);

@@ -52,6 +52,7 @@ enum event_field {
     FIELD_EMAIL = 1 << 14, /* of a user */
     FIELD_USERNAME = 1 << 15,
     FIELD_PASSWORD = 1 << 16,
+    FIELD_MAIL = 1 << 17,
 };
 
 struct ticket_type_update {

@@ -334,6 +334,8 @@ static void write_user(struct writing *writing, bool is_new, const struct user *
         NUM(user->role),
         NUM(user->created_at),
         NUM(user->erased_at),
+        NUM(user->verified_at),
+        NUM(user->mail),
     };
     int64_t role = ROLE_USER;
     if (!is_new) role = maria_number(store, QUERY(store, USER_ROLE, NUM(user->id)), role);

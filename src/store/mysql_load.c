@@ -65,6 +65,8 @@ struct user maria_user_row(const struct maria_rows *rows, struct arena *arena)
         .role = (enum role)maria_i64(rows, 5),
         .created_at = maria_i64(rows, 6),
         .erased_at = maria_i64(rows, 7),
+        .verified_at = maria_i64(rows, 8),
+        .mail = maria_i64(rows, 9) != 0,
     };
 }
 

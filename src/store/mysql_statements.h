@@ -19,7 +19,8 @@
     "b.created_at, b.updated_at, b.expires_at"
 
 #define MARIA_USER_COLUMNS                                                                         \
-    "u.id, u.email, u.username, u.name, u.password_hash, u.role, u.created_at, u.erased_at"
+    "u.id, u.email, u.username, u.name, u.password_hash, u.role, u.created_at, u.erased_at, "      \
+    "u.verified_at, u.mail"
 
 #define MARIA_TYPE_COLUMNS                                                                         \
     "t.event_id, t.id, t.name, t.capacity, t.booked, t.held, t.waiting, t.wanted, t.price, "       \
@@ -266,11 +267,12 @@
       "WHERE e.id = ?1 AND t.event_id = e.id AND e.max_per_user > 0 GROUP BY b.event_id, "         \
       "b.user_id")                                                                                 \
     X(USER_INSERT, "INSERT INTO users (id, email, email_folded, username, username_folded, name, " \
-                   "password_hash, role, created_at, erased_at) "                                  \
-                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                             \
-    X(USER_UPDATE, "UPDATE users SET email = ?2, email_folded = ?3, username = ?4, "               \
-                   "username_folded = ?5, name = ?6, password_hash = ?7, role = ?8, "              \
-                   "created_at = ?9, erased_at = ?10 WHERE id = ?1")                               \
+                   "password_hash, role, created_at, erased_at, verified_at, mail) "               \
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                   \
+    X(USER_UPDATE,                                                                                 \
+      "UPDATE users SET email = ?2, email_folded = ?3, username = ?4, "                            \
+      "username_folded = ?5, name = ?6, password_hash = ?7, role = ?8, "                           \
+      "created_at = ?9, erased_at = ?10, verified_at = ?11, mail = ?12 WHERE id = ?1")             \
     X(USER_WORDS_DELETE, "DELETE FROM user_words WHERE user_id = ?1")                              \
     X(USER_ROLE, "SELECT role FROM users WHERE id = ?1")                                           \
     X(REVOKE, "INSERT INTO revocations (user_id, not_before) VALUES (?1, ?2) "                     \

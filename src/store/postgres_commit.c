@@ -324,6 +324,8 @@ static void write_user(struct postgres_store *store, enum postgres_statement whi
         NUM(user->role),
         NUM(user->created_at),
         NUM(user->erased_at),
+        NUM(user->verified_at),
+        NUM(user->mail),
     };
     WRITE(store, DIRECTORY_MOVE_FOR, NUM(user->id), NUM(user->role));
     postgres_write(store, which, values, sizeof(values) / sizeof(values[0]));

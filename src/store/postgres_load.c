@@ -89,6 +89,8 @@ struct user postgres_user_row(const PGresult *rows, int row, struct arena *arena
         .role = (enum role)postgres_i64(rows, row, 5),
         .created_at = postgres_i64(rows, row, 6),
         .erased_at = postgres_i64(rows, row, 7),
+        .verified_at = postgres_i64(rows, row, 8),
+        .mail = postgres_i64(rows, row, 9) != 0,
     };
 }
 

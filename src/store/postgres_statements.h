@@ -23,7 +23,8 @@
     "ARRAY(SELECT k.number FROM tickets AS k WHERE k.booking_id = b.id ORDER BY k.number)"
 
 #define POSTGRES_USER_COLUMNS                                                                      \
-    "u.id, u.email, u.username, u.name, u.password_hash, u.role, u.created_at, u.erased_at"
+    "u.id, u.email, u.username, u.name, u.password_hash, u.role, u.created_at, u.erased_at, "      \
+    "u.verified_at, u.mail"
 
 #define POSTGRES_TYPE_COLUMNS                                                                      \
     "t.event_id, t.id, t.name, t.capacity, t.booked, t.held, t.waiting, t.wanted, t.price, "       \
@@ -268,14 +269,15 @@
       "SELECT b.event_id, b.user_id, sum(b.quantity) FROM events AS e "                            \
       "JOIN bookings AS b ON b.event_id = e.id WHERE e.id = $1 AND e.max_per_user > 0 "            \
       "AND b.status IN (1, 2, 3) GROUP BY b.event_id, b.user_id")                                  \
-    X(USER_INSERT, "nttttttnnn",                                                                   \
+    X(USER_INSERT, "nttttttnnnnn",                                                                 \
       "INSERT INTO users (id, email, email_folded, username, username_folded, name, "              \
-      "password_hash, role, created_at, erased_at) "                                               \
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")                                          \
-    X(USER_UPDATE, "nttttttnnn",                                                                   \
-      POSTGRES_EXACTLY("1", "UPDATE users SET email = $2, email_folded = $3, username = $4, "      \
-                            "username_folded = $5, name = $6, password_hash = $7, role = $8, "     \
-                            "created_at = $9, erased_at = $10 WHERE id = $1"))                     \
+      "password_hash, role, created_at, erased_at, verified_at, mail) "                            \
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")                                \
+    X(USER_UPDATE, "nttttttnnnnn",                                                                 \
+      POSTGRES_EXACTLY(                                                                            \
+          "1", "UPDATE users SET email = $2, email_folded = $3, username = $4, "                   \
+               "username_folded = $5, name = $6, password_hash = $7, role = $8, "                  \
+               "created_at = $9, erased_at = $10, verified_at = $11, mail = $12 WHERE id = $1"))   \
     X(USER_WORDS_INSERT, "nT",                                                                     \
       "INSERT INTO user_words (user_id, word) SELECT DISTINCT $1::bigint, w "                      \
       "FROM unnest($2::text[]) AS w")                                                              \

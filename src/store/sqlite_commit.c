@@ -192,6 +192,8 @@ static void write_user(struct sqlite_store *store, enum sqlite_statement which,
         NUM(user->role),
         NUM(user->created_at),
         NUM(user->erased_at),
+        NUM(user->verified_at),
+        NUM(user->mail),
     };
     one_row(store, sqlite_run(store, which, values, sizeof(values) / sizeof(values[0])),
             "a user to be changed is not there");

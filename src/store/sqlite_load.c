@@ -56,6 +56,8 @@ struct user sqlite_user_row(sqlite3_stmt *rows, struct arena *arena)
         .role = (enum role)sqlite3_column_int(rows, 5),
         .created_at = sqlite3_column_int64(rows, 6),
         .erased_at = sqlite3_column_int64(rows, 7),
+        .verified_at = sqlite3_column_int64(rows, 8),
+        .mail = sqlite3_column_int(rows, 9) != 0,
     };
 }
 

@@ -18,7 +18,8 @@
     "b.created_at, b.updated_at, b.expires_at"
 
 #define SQLITE_USER_COLUMNS                                                                        \
-    "u.id, u.email, u.username, u.name, u.password_hash, u.role, u.created_at, u.erased_at"
+    "u.id, u.email, u.username, u.name, u.password_hash, u.role, u.created_at, u.erased_at, "      \
+    "u.verified_at, u.mail"
 
 /* ---- transactions, settings ---- */
 
@@ -138,11 +139,12 @@
                     "ON b.event_id = e.id WHERE e.id = ?1 AND e.max_per_user > 0 "                 \
                     "AND b.status IN (1, 2, 3) GROUP BY b.user_id")                                \
     X(USER_INSERT, "INSERT INTO users (id, email, email_folded, username, username_folded, name, " \
-                   "password_hash, role, created_at, erased_at) "                                  \
-                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                             \
-    X(USER_UPDATE, "UPDATE users SET email = ?2, email_folded = ?3, username = ?4, "               \
-                   "username_folded = ?5, name = ?6, password_hash = ?7, role = ?8, "              \
-                   "created_at = ?9, erased_at = ?10 WHERE id = ?1")                               \
+                   "password_hash, role, created_at, erased_at, verified_at, mail) "               \
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                   \
+    X(USER_UPDATE,                                                                                 \
+      "UPDATE users SET email = ?2, email_folded = ?3, username = ?4, "                            \
+      "username_folded = ?5, name = ?6, password_hash = ?7, role = ?8, "                           \
+      "created_at = ?9, erased_at = ?10, verified_at = ?11, mail = ?12 WHERE id = ?1")             \
     X(USER_WORD, "INSERT INTO user_words VALUES (?1, ?2) ON CONFLICT DO NOTHING")                  \
     X(USER_WORDS_DELETE, "DELETE FROM user_words WHERE user_id = ?1")                              \
     X(REVOKE, "INSERT INTO revocations VALUES (?1, ?2) ON CONFLICT (user_id) "                     \

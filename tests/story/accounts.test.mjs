@@ -217,6 +217,18 @@ onEachStore('accounts', {}, (server) => {
             expect(await person.patch(`/v1/users/${person.id}`, {role: 'admin'}), 403, 'forbidden');
         });
 
+        it('says whether I want news by mail, and whether my address was confirmed', async () => {
+            const person = await server().person();
+            assert.deepEqual(person.user.notify, {email: true});
+            assert.equal(person.user.email_verified, false);
+            const changed = expect(await person.patch('/v1/me', {notify: {email: false}}), 200);
+            assert.deepEqual(changed, {...person.user, notify: {email: false}});
+            assert.deepEqual(expect(await person.patch('/v1/me', {notify: {}}), 200), changed);
+            assert.deepEqual(expect(await person.patch('/v1/me', {name: 'Still Quiet'}), 200), {...changed, name: 'Still Quiet'});
+            expectInvalid(await person.patch('/v1/me', {notify: {email: 'no', sms: true}}), '/notify/email', '/notify/sms');
+            for (const notify of [true, null, []]) expectInvalid(await person.patch('/v1/me', {notify}), '/notify');
+        });
+
         it('is nobody else\'s business', async () => {
             expect(await server().nobody.get('/v1/me'), 401, 'unauthorized');
             expect(await server().nobody.get('/v1/users'), 401, 'unauthorized');

@@ -234,8 +234,18 @@ static void a_user_comes_back_as_it_was_written(void **state)
     command.user.user.id = user->id;
     command.user.user.role = ROLE_ORGANIZER;
     run_one(box, command);
+    struct user changed = *find_user(box, user->id);
+    assert_true(changed.mail && !changed.verified_at);
+    changed.verified_at = NOW + 7;
+    changed.mail = false;
+    begin(box);
+    OK(store_load(box->writer, &box->set));
+    working_set_change(&box->set, CHANGE_USER_UPDATE)->user = &changed;
+    OK(commit(box));
 
     const struct user *found = find_user(box, user->id);
+    assert_int_equal(found->verified_at, NOW + 7);
+    assert_false(found->mail);
     expect_str(found->name, "Ána Ðurić");
     expect_str(found->email, "Ana@Example.org");
     expect_str(found->username, "Ana.D");
@@ -250,6 +260,8 @@ static void a_user_comes_back_as_it_was_written(void **state)
     expect_str(loaded->name, "Ána Ðurić");
     expect_str(loaded->password_hash, "hash");
     assert_int_equal(loaded->role, ROLE_ORGANIZER);
+    assert_int_equal(loaded->verified_at, NOW + 7);
+    assert_false(loaded->mail);
     store_abandon(box->writer);
 }
 
