@@ -69,3 +69,5 @@ CREATE OR REPLACE VIEW sequences (sequence, next) AS
     UNION ALL SELECT 4, last_value + is_called::int FROM payment_ids
     UNION ALL SELECT 5, last_value + is_called::int FROM webhook_ids
     UNION ALL SELECT 100, last_value + is_called::int FROM journal_ids;
+
+UPDATE admit_schema SET version = 2;
