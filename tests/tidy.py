@@ -19,7 +19,8 @@ LAYERS = {
     "engine": {"base", "core", "store", "engine"},
     "http": {"base", "http"},
     "auth": {"base", "auth"},
-    "api": {"base", "core", "store", "engine", "http", "auth", "api"},
+    "notify": {"base", "core", "store", "engine", "auth", "notify"},
+    "api": {"base", "core", "store", "engine", "http", "auth", "notify", "api"},
 }
 # One header is for those within: nobody outside the folder includes it.
 PRIVATE = {"store/driver.h": "store"}

@@ -4,6 +4,7 @@
 
     embed.py assets OUT.c OUT.S OUT.bin /path=file ...    what src/api/embedded.h declares
     embed.py schema OUT.c NAME 001_first.sql ...          what src/store/schema.h declares
+    embed.py mail OUT.c booking.confirmed.txt ...         what src/notify/templates.h declares
 
 A .yaml file is embedded as JSON. The octets go through the assembler (.incbin), because a
 compiler takes many seconds for an array of two megabytes. The same files give the same output.
@@ -120,14 +121,17 @@ const size_t embedded_file_count = {len(rows)};
 """)
 
 
+def c_lines(file):
+    return "\n".join("        " + c_string(line) for line in read(file).decode().splitlines(True))
+
+
 def embed_schema(out_c, name, *files):
     rows = []
     for version, file in enumerate(sorted(files, key=os.path.basename), 1):
         base = os.path.splitext(os.path.basename(file))[0]
         if not re.fullmatch(f"0*{version}_[a-z0-9_]+", base):
             sys.exit(f"{file}: migration {version} is expected here, as {version:03}_what_it_does.sql")
-        sql = "\n".join("        " + c_string(line) for line in read(file).decode().splitlines(True))
-        rows.append(f"    {{{version}, {c_string(base)},\n{sql}}},\n")
+        rows.append(f"    {{{version}, {c_string(base)},\n{c_lines(file)}}},\n")
     with open(out_c, "w") as file:
         file.write(f"""/* Made by tools/embed.py. */
 #include "store/schema.h"
@@ -138,8 +142,20 @@ const size_t {name}_migration_count = {len(rows)};
 """)
 
 
+def embed_mail(out_c, *files):
+    rows = [f"    {{{c_string(os.path.basename(file))},\n{c_lines(file)}}},\n" for file in sorted(files)]
+    with open(out_c, "w") as file:
+        file.write(f"""/* Made by tools/embed.py. */
+#include "notify/templates.h"
+
+const struct mail_source mail_sources[] = {{
+{"".join(rows)}}};
+const size_t mail_source_count = {len(rows)};
+""")
+
+
 if __name__ == "__main__":
-    verbs = {"assets": embed_assets, "schema": embed_schema}
+    verbs = {"assets": embed_assets, "schema": embed_schema, "mail": embed_mail}
     if len(sys.argv) < 4 or sys.argv[1] not in verbs:
         sys.exit(__doc__)
     verbs[sys.argv[1]](*sys.argv[2:])

@@ -247,7 +247,8 @@ bool zone_known(struct str name)
     return zone_find(name) != NULL;
 }
 
-int32_t zone_day(struct str name, int64_t at)
+/* Seconds since 1970 as they would be counted by local time. */
+static int64_t zone_seconds(struct str name, int64_t at)
 {
     int64_t seconds = floor_div(at, SECOND_MS);
     GTimeZone *zone = zone_find(name);
@@ -255,5 +256,26 @@ int32_t zone_day(struct str name, int64_t at)
         int interval = g_time_zone_find_interval(zone, G_TIME_TYPE_UNIVERSAL, seconds);
         if (interval >= 0) seconds += g_time_zone_get_offset(zone, interval);
     }
-    return (int32_t)floor_div(seconds, DAY_S);
+    return seconds;
+}
+
+int32_t zone_day(struct str name, int64_t at)
+{
+    return (int32_t)floor_div(zone_seconds(name, at), DAY_S);
+}
+
+struct local_time zone_time(struct str name, int64_t at)
+{
+    int64_t seconds = zone_seconds(name, at), day = floor_div(seconds, DAY_S);
+    int second = (int)(seconds - day * DAY_S);
+    struct date date = date_of_day(day);
+    return (struct local_time){
+        .year = date.year,
+        .month = date.month,
+        .day = date.day,
+        .hour = second / 3600,
+        .minute = second / 60 % 60,
+        .second = second % 60,
+        .weekday = (int)(((day + 4) % 7 + 7) % 7), /* 1970 began on a Thursday */
+    };
 }

@@ -30,6 +30,14 @@ bool date_parse(struct str text, int32_t *ret_day);
 /* Is there such an IANA time zone here? */
 bool zone_known(struct str name);
 
+/* What clocks and calendars show at 'at' in the named zone (UTC where the zone is not known). */
+struct local_time {
+    int year, month, day; /* months and days from 1 */
+    int hour, minute, second;
+    int weekday; /* 0: Sunday */
+};
+struct local_time zone_time(struct str name, int64_t at);
+
 /* The day on which 'at' falls in the named zone (UTC where the zone is not known). */
 int32_t zone_day(struct str name, int64_t at);
 

@@ -258,6 +258,21 @@ static void the_day_depends_on_the_zone(void **state)
     assert_int_equal(zone_day(STR("Pacific/Kiritimati"), late), day("2027-06-02"));
 }
 
+static void a_clock_shows_the_local_time(void **state)
+{
+    (void)state;
+    struct local_time time = zone_time(STR("Europe/Madrid"), parsed("2027-06-01T22:30:15.999Z"));
+    assert_int_equal(time.year * 10000 + time.month * 100 + time.day, 20270602);
+    assert_int_equal(time.hour * 10000 + time.minute * 100 + time.second, 3015);
+    assert_int_equal(time.weekday, 3); /* a Wednesday */
+    time = zone_time(STR("Nowhere/Atlantis"), parsed("1970-01-01T00:00:01Z"));
+    assert_int_equal(time.year * 10000 + time.month * 100 + time.day, 19700101);
+    assert_int_equal(time.weekday, 4);
+    time = zone_time(STR("America/New_York"), parsed("1970-01-01T00:00:01Z"));
+    assert_int_equal(time.year * 10000 + time.month * 100 + time.day, 19691231);
+    assert_int_equal(time.weekday * 100 + time.hour, 319);
+}
+
 static void summer_time_goes_on_in_years_without_a_table(void **state)
 {
     (void)state;
@@ -283,6 +298,7 @@ int main(void)
         cmocka_unit_test(iana_zones_are_known),
         cmocka_unit_test(other_names_are_no_zones),
         cmocka_unit_test(the_day_depends_on_the_zone),
+        cmocka_unit_test(a_clock_shows_the_local_time),
         cmocka_unit_test(summer_time_goes_on_in_years_without_a_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
