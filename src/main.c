@@ -26,6 +26,7 @@ static const struct {
     {"user", command_user, "add accounts, give roles, list accounts"},
     {"backup", command_backup, "copy the store while it is in use"},
     {"check", command_check, "prove that the rules of the box office hold in a store"},
+    {"outbox", command_outbox, "see what is to be told, try it again, drop it"},
     {"move", command_move, "copy everything into another store"},
     {"version", command_version, "print the version"},
 };

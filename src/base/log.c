@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/wait.h"
 
 enum {
     PENDING_MOST = 1 << 20, /* behind by this much, lines are dropped */
@@ -246,13 +247,7 @@ static void write_lines(struct str lines)
 /* With the lock held: waits until somebody is in a hurry, or for a tenth of a second. */
 static void writer_wait(void)
 {
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_nsec += GATHER_MS * 1000000L;
-    if (deadline.tv_nsec >= 1000000000L) {
-        deadline.tv_sec++;
-        deadline.tv_nsec -= 1000000000L;
-    }
+    struct timespec deadline = deadline_in(GATHER_MS);
     int error = 0;
     while (!logger.urgent && !logger.stopping && error == 0)
         error = pthread_cond_timedwait(&logger.wake, &logger.mutex, &deadline);
@@ -285,11 +280,7 @@ static void *writer_run(void *unused)
 static int writer_start(void)
 {
     sigset_t all, before;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&logger.wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_cond_init(&logger.wake);
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -3,7 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <time.h>
+
+#include "base/wait.h"
 
 /* The pthread calls below fail only when they are called wrongly. */
 static void must(int error)
@@ -16,13 +17,8 @@ void queue_init(struct queue *queue, size_t depth)
 {
     assert(depth > 0);
     *queue = (struct queue){.depth = depth, .limit = depth, .takers = 1};
-    pthread_condattr_t attributes;
     must(pthread_mutex_init(&queue->mutex, NULL));
-    must(pthread_condattr_init(&attributes));
-    /* A wait must not grow or shrink when somebody sets the clock. */
-    must(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC));
-    must(pthread_cond_init(&queue->not_empty, &attributes));
-    must(pthread_condattr_destroy(&attributes));
+    wait_cond_init(&queue->not_empty);
 }
 
 void queue_destroy(struct queue *queue)
@@ -69,19 +65,6 @@ bool queue_put(struct queue *queue, struct link *link)
     }
     must(pthread_mutex_unlock(&queue->mutex));
     return taken;
-}
-
-static struct timespec deadline_in(int timeout_ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += timeout_ms / 1000;
-    at.tv_nsec += timeout_ms % 1000 * 1000000L;
-    if (at.tv_nsec >= 1000000000L) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000L;
-    }
-    return at;
 }
 
 /* With the lock held; returns when there is something, nothing will come, or time is over. */

@@ -13,6 +13,7 @@ int command_migrate(int argc, char **argv);
 int command_user(int argc, char **argv);
 int command_backup(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_outbox(int argc, char **argv);
 int command_move(int argc, char **argv);
 
 /* "admit: " and the sentence, on standard error; returns 1. */

@@ -9,9 +9,8 @@
 #include <unistd.h>
 
 #include "auth/password.h"
-#include "base/clock.h"
 #include "base/text.h"
-#include "engine/batch.h"
+#include "engine/errand.h"
 #include "store/move.h"
 
 static const char usage[] = "admit user add EMAIL [--role ROLE] [--name NAME] [settings]\n"
@@ -77,46 +76,10 @@ static bool read_password(char *password, size_t size)
     return true;
 }
 
-static struct replay_answer compose_nothing(struct task *task)
+static void note_user(const struct result *result, void *data)
 {
-    (void)task;
-    return (struct replay_answer){0};
-}
-
-static void note_user(struct task *task)
-{
-    struct user *user = task->owner;
-    if (!outcome_is_error(task->result.outcome)) *user = *task->result.user;
-}
-
-static int64_t now(void *data)
-{
-    (void)data;
-    return clock_now_ms();
-}
-
-static void sleep_a_little(unsigned ms, void *data)
-{
-    (void)data;
-    usleep(ms * 1000);
-}
-
-/* The command as a batch of its own, decided by the same core as everything else. */
-static enum outcome run(struct store *store, const struct command *command, struct user *ret_user)
-{
-    static struct batch_counts counts;
-    struct batcher batcher = {.store = store,
-                              .now = now,
-                              .pause = sleep_a_little,
-                              .counts = &counts,
-                              .keep_cancelled_ms = 1};
-    struct task task = {
-        .command = *command, .compose = compose_nothing, .done = note_user, .owner = ret_user};
-    struct task *tasks[] = {&task};
-    struct list again = {0};
-    batch_run(&batcher, tasks, 1, &again);
-    batcher_free(&batcher);
-    return task.result.outcome;
+    struct user *user = data;
+    if (!outcome_is_error(result->outcome)) *user = *result->user;
 }
 
 static int say(enum outcome outcome, const char *email, const struct user *user)
@@ -150,7 +113,8 @@ static int user_add(struct store *store, const char *email, const char *name, en
     if (!command.user.user.password_hash.len)
         return command_fail("not enough memory to hash the password");
     struct user user = {0};
-    enum outcome outcome = run(store, &command, &user);
+    enum outcome outcome =
+        errand_run_alone(store, &command, (struct errand_take){note_user, &user});
     return say(outcome, email, &user);
 }
 
@@ -166,7 +130,8 @@ static int user_role(struct store *store, const char *email, enum role role, str
     struct command command = {.kind = COMMAND_SET_ROLE,
                               .user = {.user = {.id = user->id, .role = role}}};
     struct user changed = {0};
-    enum outcome outcome = run(store, &command, &changed);
+    enum outcome outcome =
+        errand_run_alone(store, &command, (struct errand_take){note_user, &changed});
     return say(outcome, email, &changed);
 }
 

@@ -196,6 +196,14 @@ static struct type_entry *book_check(struct working_set *set, const struct event
     return type;
 }
 
+/* Whoever follows the event is told when the last ticket goes. */
+static void note_sold_out(struct working_set *set, const struct event_entry *event)
+{
+    for (size_t i = 0; i < event->row.type_count; i++)
+        if (ticket_type_available(&event->types[i]->row) > 0) return;
+    notice_add(set, TOPIC_EVENT_SOLD_OUT, event->id, 0);
+}
+
 void decide_book(struct working_set *set, const struct command *command, struct result *result)
 {
     struct event_entry *event = working_set_event(set, command->book.event_id);
@@ -226,6 +234,7 @@ void decide_book(struct working_set *set, const struct command *command, struct 
         tickets_give(set, event, booking);
         booking_move(set, type, booking, BOOKING_NONE, BOOKING_CONFIRMED, quantity, true,
                      command->actor.id, "booked");
+        note_sold_out(set, event);
         result->outcome = OUTCOME_CREATED;
     } else {
         bool line_is_whole = type->line_live == type->row.waiting;

@@ -29,6 +29,12 @@ enum change_kind {
     CHANGE_REVOKE,      /* tokens of user_id issued at or before 'at' are dead */
     CHANGE_REPLAY,      /* the answer to an Idempotency-Key */
     CHANGE_PRUNE,
+    CHANGE_NOTICE,         /* something happened that is not of one booking */
+    CHANGE_NOTICE_TOLD,    /* 'told' of it moved; UINT64_MAX: everybody was told, and it goes */
+    CHANGE_POSITION,       /* how far the journal has been told */
+    CHANGE_MESSAGE_INSERT, /* nothing where one with its key is there already */
+    CHANGE_MESSAGE_UPDATE, /* status, tries, times, answer, error */
+    CHANGE_MESSAGE_DELETE,
 };
 
 /* The answer to a request that carried an Idempotency-Key. Keys and requests are kept as
@@ -76,8 +82,15 @@ struct change {
         struct {
             int64_t cancelled_before; /* bookings that ended earlier; 0: none */
             int64_t replays_before, revocations_before;
-            uint32_t most; /* rows of each kind */
+            int64_t sent_before, parked_before; /* messages that were settled earlier */
+            uint32_t most;                      /* rows of each kind */
         } prune;
+        struct notice notice;
+        struct {
+            uint64_t id, told;
+        } notice_told;
+        struct outbox_position position;
+        const struct message *message;
     };
 };
 

@@ -23,7 +23,12 @@ enum command_kind {
     COMMAND_SET_ROLE,
     COMMAND_SIGN_OUT,
     COMMAND_ERASE_USER,
-    COMMAND_PRUNE, /* drops what has been kept long enough */
+    COMMAND_PRUNE,  /* drops what has been kept long enough */
+    COMMAND_TELL,   /* writes messages for what happened, and how far that has come */
+    COMMAND_CLAIM,  /* takes messages that are due, to send them */
+    COMMAND_SETTLE, /* what became of messages that were claimed */
+    COMMAND_RETRY,  /* one that was settled is due again */
+    COMMAND_DROP,   /* one is forgotten, sent or not */
     COMMAND_KINDS,
 };
 
@@ -68,6 +73,26 @@ struct event_update {
     size_t type_count;
 };
 
+/* A stretch of the outbox: so many of the messages that go one way. */
+struct claim {
+    uint64_t webhook_id;
+    uint32_t most;
+};
+
+/* What came of trying to send a message. */
+struct report {
+    uint64_t message_id;
+    enum message_status status; /* WAITING: again, at 'due_at' */
+    int64_t due_at;
+    int answer;
+    struct str error; /* empty where it was sent */
+};
+
+/* Of a notice: the bookings of its event from 'told' on have been told; UINT64_MAX: it is done. */
+struct notice_progress {
+    uint64_t notice_id, told;
+};
+
 struct command {
     enum command_kind kind;
     struct actor actor;
@@ -98,8 +123,27 @@ struct command {
         } user;               /* also COMMAND_REGISTER, SIGN_OUT, ERASE_USER */
         struct {
             int64_t replays_before, revocations_before;
+            int64_t sent_before, parked_before;
             uint32_t most;
         } prune;
+        struct {
+            struct outbox_position from; /* OUTCOME_STALE where it stands elsewhere by now */
+            uint64_t journal_id;         /* where it is to stand */
+            const struct message *messages;
+            size_t message_count;
+            const struct notice_progress *notices;
+            size_t notice_count;
+        } tell;
+        struct {
+            const struct claim *items;
+            size_t count;
+            int64_t until; /* when the claim ends, unless it is settled before */
+        } claim;
+        struct {
+            const struct report *items;
+            size_t count;
+        } settle;
+        uint64_t message_id; /* COMMAND_RETRY, COMMAND_DROP */
     };
 };
 
@@ -113,6 +157,8 @@ struct result {
     struct booking *booking;
     struct user *user;
     struct payment *payment;
+    struct message **messages; /* COMMAND_CLAIM: those that are the caller's now */
+    size_t message_count;
     uint32_t position;  /* in the waiting list, 1 = next; only where outcome is OUTCOME_WAITING */
     uint64_t ahead;     /* tickets wanted before */
     uint32_t promoted;  /* bookings of others that got their tickets by this */

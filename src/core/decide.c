@@ -12,7 +12,11 @@ bool command_is_alone(const struct command *command)
     case COMMAND_UPDATE_EVENT:
     case COMMAND_DELETE_EVENT:
     case COMMAND_ERASE_USER:
-    case COMMAND_PRUNE: return true;
+    case COMMAND_PRUNE:
+    case COMMAND_TELL: /* a claim must find a message in the store, not in its batch */
+    case COMMAND_CLAIM:
+    case COMMAND_RETRY:
+    case COMMAND_DROP: return true;
     default: return false;
     }
 }
@@ -25,6 +29,8 @@ static void decide_prune(struct working_set *set, const struct command *command,
     change->prune.cancelled_before = set->now - set->keep_cancelled_ms;
     change->prune.replays_before = command->prune.replays_before;
     change->prune.revocations_before = command->prune.revocations_before;
+    change->prune.sent_before = command->prune.sent_before;
+    change->prune.parked_before = command->prune.parked_before;
     change->prune.most = command->prune.most;
     result->outcome = OUTCOME_OK;
 }
@@ -47,6 +53,11 @@ void decide(struct working_set *set, const struct command *command, struct resul
     case COMMAND_SIGN_OUT: decide_sign_out(set, command, result); break;
     case COMMAND_ERASE_USER: decide_erase_user(set, command, result); break;
     case COMMAND_PRUNE: decide_prune(set, command, result); break;
+    case COMMAND_TELL: decide_tell(set, command, result); break;
+    case COMMAND_CLAIM: decide_claim(set, command, result); break;
+    case COMMAND_SETTLE: decide_settle(set, command, result); break;
+    case COMMAND_RETRY: decide_retry(set, command, result); break;
+    case COMMAND_DROP: decide_drop(set, command, result); break;
     case COMMAND_KINDS: break;
     }
     assert(result->again || result->outcome != INTERNAL);

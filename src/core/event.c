@@ -176,6 +176,14 @@ static bool update_check(struct working_set *set, const struct command *command,
     return true;
 }
 
+/* Does it concern who has a ticket, and not only who sells them? */
+static bool changes_for_guests(const struct event *before, const struct event *after)
+{
+    return !str_equal(before->name, after->name) || !str_equal(before->venue, after->venue) ||
+           !str_equal(before->timezone, after->timezone) || before->starts_at != after->starts_at ||
+           before->ends_at != after->ends_at;
+}
+
 void decide_update_event(struct working_set *set, const struct command *command,
                          struct result *result)
 {
@@ -186,6 +194,8 @@ void decide_update_event(struct working_set *set, const struct command *command,
     if (!update_check(set, command, entry, &after, types, result)) return;
 
     bool limit_changed = after.max_per_user != entry->row.max_per_user;
+    if (entry->row.status != EVENT_DRAFT && changes_for_guests(&entry->row, &after))
+        notice_add(set, TOPIC_EVENT_CHANGED, entry->id, command->actor.id);
     entry->row = after;
     working_set_change(set, CHANGE_EVENT_UPDATE)->event = &entry->row;
     if (limit_changed) working_set_change(set, CHANGE_HOLDERS_REBUILD)->event_id = entry->id;
@@ -250,6 +260,7 @@ void decide_delete_event(struct working_set *set, const struct command *command,
         type->row.wanted = 0;
         type->dirty = true;
     }
+    notice_add(set, TOPIC_EVENT_CANCELLED, entry->id, command->actor.id);
     entry->row.status = EVENT_IS_CANCELLED;
     entry->row.version++;
     entry->row.updated_at = set->now;

@@ -184,6 +184,13 @@ struct message {
     struct str error, body; /* body: JSON */
 };
 
+/* How far the outbox has come. Every step of it takes the next turn, so that of two processes that
+ * read the same place only one goes on from there. */
+struct outbox_position {
+    uint64_t journal_id; /* what was written to the journal up to here has been told */
+    uint64_t turn;       /* 0: it was never begun */
+};
+
 /* The numbers are stored: never change one. */
 enum webhook_status { WEBHOOK_ON = 1, WEBHOOK_OFF, WEBHOOK_DISABLED };
 

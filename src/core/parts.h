@@ -25,6 +25,16 @@ void decide_sign_out(struct working_set *set, const struct command *command, str
 void decide_erase_user(struct working_set *set, const struct command *command,
                        struct result *result);
 
+/* core/outbox.c: something happened that is not of one booking. Of the ids 0 where there is none.
+ */
+void notice_add(struct working_set *set, enum topic topic, uint64_t event_id, uint64_t user_id);
+
+void decide_tell(struct working_set *set, const struct command *command, struct result *result);
+void decide_claim(struct working_set *set, const struct command *command, struct result *result);
+void decide_settle(struct working_set *set, const struct command *command, struct result *result);
+void decide_retry(struct working_set *set, const struct command *command, struct result *result);
+void decide_drop(struct working_set *set, const struct command *command, struct result *result);
+
 /* core/waiting.c: serves the line of 'type' from its head, as far as what is free goes. Returns
  * how many bookings got their tickets. */
 uint32_t waiting_serve(struct working_set *set, struct type_entry *type);

@@ -115,6 +115,18 @@ static struct newest_entry *want_newest(struct working_set *set, uint64_t event_
     return newest;
 }
 
+struct message_entry *working_set_message(const struct working_set *set, uint64_t id)
+{
+    return map_get(&set->messages, id, 0);
+}
+
+static void want_message(struct working_set *set, uint64_t id)
+{
+    bool is_new;
+    struct message_entry *message = entry(set, &set->messages, id, 0, sizeof(*message), &is_new);
+    message->id = id;
+}
+
 static struct user_bookings_entry *want_user_bookings(struct working_set *set, uint64_t user_id)
 {
     bool is_new;
@@ -274,6 +286,22 @@ static bool plan_logins(struct working_set *set, const struct command *command)
     return true;
 }
 
+static bool plan_claim(struct working_set *set, const struct command *command)
+{
+    for (size_t i = 0; i < command->claim.count; i++)
+        *ARRAY_PUSH(set->arena, &set->claims) =
+            (struct claim_entry){.wanted = command->claim.items[i]};
+    set->wants = true;
+    return true;
+}
+
+static bool plan_settle(struct working_set *set, const struct command *command)
+{
+    for (size_t i = 0; i < command->settle.count; i++)
+        want_message(set, command->settle.items[i].message_id);
+    return true;
+}
+
 bool working_set_plan(struct working_set *set, const struct command *command, unsigned *stage)
 {
     unsigned at = (*stage)++;
@@ -294,6 +322,14 @@ bool working_set_plan(struct working_set *set, const struct command *command, un
         return plan_logins(set, command);
     case COMMAND_SET_ROLE: want_user(set, command->user.user.id); return true;
     case COMMAND_ERASE_USER: return plan_erase(set, command, at);
+    case COMMAND_TELL:
+        set->position.needed = true;
+        set->wants = true;
+        return true;
+    case COMMAND_CLAIM: return plan_claim(set, command);
+    case COMMAND_SETTLE: return plan_settle(set, command);
+    case COMMAND_RETRY:
+    case COMMAND_DROP: want_message(set, command->message_id); return true;
     case COMMAND_SIGN_OUT:
     case COMMAND_PRUNE: return true;
     case COMMAND_KINDS: break;
@@ -379,6 +415,17 @@ void working_set_put_waiting(struct working_set *set, struct type_entry *type,
 {
     assert(booking->status == BOOKING_WAITING && booking->ticket_type_id == type->row.id);
     waiting_join(set, type, working_set_put_booking(set, booking));
+}
+
+void working_set_put_claimed(struct working_set *set, struct claim_entry *claim,
+                             const struct message *message)
+{
+    bool is_new;
+    struct message_entry *entry_ =
+        entry(set, &set->messages, message->id, 0, sizeof(*entry_), &is_new);
+    *entry_ =
+        (struct message_entry){.id = message->id, .loaded = true, .found = true, .row = *message};
+    *ARRAY_PUSH(set->arena, claim) = entry_;
 }
 
 uint64_t working_set_id(struct working_set *set, enum sequence sequence)

@@ -107,6 +107,21 @@ struct replay_entry {
     struct replay_answer answer;
 };
 
+struct message_entry {
+    uint64_t id;
+    bool loaded, found;
+    struct message row;
+};
+
+/* Messages that are due, of one way, in the order of their times; of those about one booking only
+ * the first. Nobody else is given them meanwhile. */
+struct claim_entry {
+    struct claim wanted;
+    bool loaded;
+    struct message_entry **items;
+    size_t count, size;
+};
+
 /* How a stretch of a waiting list changed: that of the bookings whose id is in the same block.
  * Stores that cannot count a line otherwise keep a sum for each block, so that a place in a line of
  * a million is a sum over some thousand rows. */
@@ -127,13 +142,22 @@ struct working_set {
     struct arena *arena;
     int64_t now;
     int64_t keep_cancelled_ms; /* 0: a cancelled booking is removed at once */
+    bool tells;                /* notices are written: somebody may want to know */
 
-    struct map events, types, bookings, users, holders, newest, user_bookings, replays;
+    struct map events, types, bookings, users, holders, newest, user_bookings, replays, messages;
     struct map line_changes;
     struct {
         struct login_entry **items;
         size_t count, size;
     } logins;
+    struct {
+        struct claim_entry *items;
+        size_t count, size;
+    } claims;
+    struct {
+        bool needed, loaded;
+        struct outbox_position row;
+    } position;
     struct id_supply ids[SEQUENCE_COUNT];
     struct {
         struct change *items;
@@ -163,6 +187,10 @@ void working_set_put_event(struct working_set *set, struct event_entry *entry,
 void working_set_put_waiting(struct working_set *set, struct type_entry *type,
                              const struct booking *booking);
 
+/* A message that was claimed, and is locked. */
+void working_set_put_claimed(struct working_set *set, struct claim_entry *claim,
+                             const struct message *message);
+
 /* Ids for new rows; core counted them when it planned, so running out is a bug. */
 uint64_t working_set_id(struct working_set *set, enum sequence sequence);
 
@@ -173,6 +201,7 @@ struct holder_entry *working_set_holder(const struct working_set *set, uint64_t 
                                         uint64_t user_id);
 struct newest_entry *working_set_newest(const struct working_set *set, uint64_t event_id,
                                         uint64_t user_id);
+struct message_entry *working_set_message(const struct working_set *set, uint64_t id);
 struct login_entry *working_set_login(const struct working_set *set, bool is_email,
                                       struct str folded);
 

@@ -167,6 +167,7 @@ static void publish(const struct batcher *batcher, const struct working_set *set
     if (batcher->directory) publish_users(batcher->directory, set);
     if (batcher->snapshots) publish_events(batcher->snapshots, set, mark);
     if (batcher->homes) homes_note(batcher->homes, set);
+    if (batcher->news && set->changes.count) bell_ring(batcher->news);
 }
 
 static void add(_Atomic uint64_t *counter, uint64_t value)
@@ -260,6 +261,7 @@ static enum store_status batch_try(struct batcher *batcher, struct working_set *
     arena_reset(&batcher->arena);
     working_set_init(set, &batcher->arena, batch_now(batcher));
     set->keep_cancelled_ms = batcher->keep_cancelled_ms;
+    set->tells = batcher->tells;
 
     enum store_status status = batch_load(batcher, set, tasks, count);
     if (status != STORE_OK) return status; /* the transaction is over */

@@ -8,6 +8,7 @@
 
 #include "base/histogram.h"
 #include "base/list.h"
+#include "base/wait.h"
 #include "core/decide.h"
 #include "engine/directory.h"
 #include "engine/homes.h"
@@ -55,7 +56,9 @@ struct batcher {
     struct directory *directory; /* may be NULL in tests */
     struct snapshots *snapshots; /* may be NULL in tests */
     struct homes *homes;         /* NULL: one lane */
+    struct bell *news;           /* rung when something was written; may be NULL */
     int64_t keep_cancelled_ms;
+    bool tells;                             /* see struct working_set */
     int64_t (*now)(void *data);             /* milliseconds, wall clock */
     void (*pause)(unsigned ms, void *data); /* before a batch is tried again */
     void *clock_data;

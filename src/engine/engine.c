@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/errand.h"
 #include "engine/follower.h"
 #include "engine/lane.h"
 #include "engine/retention.h"
@@ -125,7 +126,9 @@ static void start_lanes(struct engine *engine, const struct engine_settings *set
             .directory = engine->directory,
             .snapshots = engine->snapshots,
             .homes = engine->homes,
+            .news = &engine->news,
             .keep_cancelled_ms = settings->keep_cancelled_ms,
+            .tells = settings->tells,
             .now = wall_clock,
             .pause = sleep_a_little,
             .counts = &engine->lanes[i].counts,
@@ -150,6 +153,7 @@ struct engine *engine_start(const struct engine_settings *settings,
         return NULL;
     }
     engine->snapshots = snapshots_new(SNAPSHOTS_MOST, stores.follower ? SNAPSHOT_KEPT_US : 0);
+    bell_init(&engine->news);
     start_lanes(engine, settings, &stores);
     engine->readers =
         pool_start("reader", stores.reader_count, stores.readers, settings->queue_depth);
@@ -163,6 +167,20 @@ struct engine *engine_start(const struct engine_settings *settings,
 bool engine_decide(struct engine *engine, struct task *task)
 {
     return lane_put(engine->lanes[homes_find(engine->homes, &task->command)].lane, task);
+}
+
+enum outcome engine_errand(struct engine *engine, const struct command *command,
+                           struct errand_take take)
+{
+    return errand_run(engine->lanes[homes_find(engine->homes, command)].lane, command, take);
+}
+
+size_t engine_waiting(const struct engine *engine)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < engine->lane_count; i++)
+        count += lane_waiting(engine->lanes[i].lane);
+    return count;
 }
 
 bool engine_read(struct engine *engine, struct job *job)
@@ -185,6 +203,7 @@ void engine_stop(struct engine *engine, bool forget)
     for (size_t i = 0; i < engine->lane_count; i++)
         lane_stop(engine->lanes[i].lane);
     free(engine->lanes);
+    bell_destroy(&engine->news);
     homes_free(engine->homes);
     snapshots_free(engine->snapshots);
     directory_free(engine->directory);

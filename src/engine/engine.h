@@ -7,6 +7,7 @@
 
 #include "engine/batch.h"
 #include "engine/directory.h"
+#include "engine/errand.h"
 #include "engine/pool.h"
 #include "engine/snapshot.h"
 
@@ -15,6 +16,7 @@ struct engine_settings {
     size_t lanes, readers; /* 0: by the store and the processors */
     size_t hashers, queue_depth;
     int64_t keep_cancelled_ms;
+    bool tells; /* there is somebody to be told: mail is set up, or webhooks are allowed */
 };
 
 struct engine_lane {
@@ -31,6 +33,7 @@ struct engine {
     struct directory *directory;
     struct snapshots *snapshots;
     struct retention *retention;
+    struct bell news; /* rung by the lanes when they wrote something, for src/notify */
 };
 
 /* Opens the store (bringing its schema up to date) and starts the threads. 'settings_made' is
@@ -44,6 +47,13 @@ struct engine *engine_start(const struct engine_settings *settings,
 bool engine_decide(struct engine *engine, struct task *task);
 bool engine_read(struct engine *engine, struct job *job);
 bool engine_hash(struct engine *engine, struct job *job);
+
+/* Decides, and waits for it (engine/errand.h). */
+enum outcome engine_errand(struct engine *engine, const struct command *command,
+                           struct errand_take take);
+
+/* How many commands stand before the lanes. */
+size_t engine_waiting(const struct engine *engine);
 
 /* Does everything that is queued and ends. With 'forget', what is only to be read or hashed is
  * left undone: nobody waits for it any more, and it could take long. What the lane has accepted

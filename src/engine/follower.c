@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/follower.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/log.h"
+#include "base/wait.h"
 
 struct follower {
     pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool stopping;
+    struct bell bell;
     unsigned period_ms;
     struct store *reader;
     struct directory *directory;
@@ -53,31 +50,13 @@ static void follow_and_tell(struct follower *follower)
     follower->failing = failing;
 }
 
-static struct timespec time_in(unsigned ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) until.tv_sec++, until.tv_nsec -= 1000000000L;
-    return until;
-}
-
 static void *follower_run(void *data)
 {
     struct follower *follower = data;
     pthread_setname_np(pthread_self(), "follower");
-    pthread_mutex_lock(&follower->mutex);
-    while (!follower->stopping) {
-        pthread_mutex_unlock(&follower->mutex);
+    do
         follow_and_tell(follower);
-        struct timespec until = time_in(follower->period_ms);
-        pthread_mutex_lock(&follower->mutex);
-        int woken = 0;
-        while (!follower->stopping && woken != ETIMEDOUT)
-            woken = pthread_cond_timedwait(&follower->changed, &follower->mutex, &until);
-    }
-    pthread_mutex_unlock(&follower->mutex);
+    while (bell_wait(&follower->bell, follower->period_ms));
     return NULL;
 }
 
@@ -89,12 +68,7 @@ struct follower *follower_start(struct store *reader, struct directory *director
     follower->reader = reader;
     follower->directory = directory;
     follower->period_ms = period_ms;
-    pthread_mutex_init(&follower->mutex, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&follower->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    bell_init(&follower->bell);
     if (pthread_create(&follower->thread, NULL, follower_run, follower) != 0) abort();
     return follower;
 }
@@ -102,13 +76,9 @@ struct follower *follower_start(struct store *reader, struct directory *director
 void follower_stop(struct follower *follower)
 {
     if (!follower) return;
-    pthread_mutex_lock(&follower->mutex);
-    follower->stopping = true;
-    pthread_cond_broadcast(&follower->changed);
-    pthread_mutex_unlock(&follower->mutex);
+    bell_close(&follower->bell);
     pthread_join(follower->thread, NULL);
-    pthread_cond_destroy(&follower->changed);
-    pthread_mutex_destroy(&follower->mutex);
+    bell_destroy(&follower->bell);
     store_close(follower->reader);
     arena_free(&follower->arena);
     free(follower);

@@ -55,6 +55,11 @@ size_t homes_find(const struct homes *homes, const struct command *command)
     case COMMAND_CREATE_EVENT:
     case COMMAND_REGISTER:
     case COMMAND_PRUNE:
+    case COMMAND_TELL:
+    case COMMAND_CLAIM:
+    case COMMAND_SETTLE:
+    case COMMAND_RETRY:
+    case COMMAND_DROP:
     case COMMAND_KINDS: break;
     }
     return lane_by_id(homes, command->actor.id);

@@ -81,7 +81,7 @@ const struct bulk_table bulk_tables[] = {
      .page = 1000,
      COLUMNS(N("id"), N("topic"), N("event_id"), N("user_id"), N("webhook_id"), N("at"),
              N("told"))},
-    {.name = "outbox_position", .key_count = 1, .page = 100, COLUMNS(N("id"), N("journal_id"))},
+    {.name = "outbox_position", .key_count = 1, .page = 100, COLUMNS(N("id"), N("journal_id"), N("turn"))},
     {.name = "outbox",
      .key_count = 1,
      .page = 200,

@@ -44,6 +44,11 @@ struct store_driver {
                                     struct user_list *);
     enum store_status (*load_directory)(struct store *, struct arena *, struct directory_rows *);
     enum store_status (*directory_version)(struct store *, uint64_t *); /* where it is shared */
+    enum store_status (*list_notices)(struct store *, size_t, struct arena *, struct notice_list *);
+    enum store_status (*outbox_position)(struct store *, struct outbox_position *);
+    enum store_status (*list_messages)(struct store *, const struct message_query *, struct arena *,
+                                       struct message_list *);
+    enum store_status (*due_ways)(struct store *, int64_t, struct arena *, struct way_list *);
     enum store_status (*backup)(struct store *, const char *, struct arena *, const char **);
     enum store_status (*check)(struct store *, struct check_figures *,
                                void (*)(const char *, void *), void *);

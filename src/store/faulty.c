@@ -228,6 +228,31 @@ static enum store_status faulty_directory_version(struct store *store, uint64_t 
     READ(store_directory_version, store, ret_version);
 }
 
+static enum store_status faulty_list_notices(struct store *store, size_t limit, struct arena *arena,
+                                             struct notice_list *ret_list)
+{
+    READ(store_list_notices, store, limit, arena, ret_list);
+}
+
+static enum store_status faulty_outbox_position(struct store *store,
+                                                struct outbox_position *ret_position)
+{
+    READ(store_outbox_position, store, ret_position);
+}
+
+static enum store_status faulty_list_messages(struct store *store,
+                                              const struct message_query *query,
+                                              struct arena *arena, struct message_list *ret_list)
+{
+    READ(store_list_messages, store, query, arena, ret_list);
+}
+
+static enum store_status faulty_due_ways(struct store *store, int64_t now, struct arena *arena,
+                                         struct way_list *ret_list)
+{
+    READ(store_due_ways, store, now, arena, ret_list);
+}
+
 static enum store_status faulty_backup(struct store *store, const char *path, struct arena *arena,
                                        const char **ret_error)
 {
@@ -256,6 +281,8 @@ static enum store_status faulty_check(struct store *store, struct check_figures 
         .booking_history = faulty_booking_history, .booking_payments = faulty_booking_payments,    \
         .find_user = faulty_find_user, .list_users = faulty_list_users,                            \
         .load_directory = faulty_load_directory, .directory_version = faulty_directory_version,    \
+        .list_notices = faulty_list_notices, .outbox_position = faulty_outbox_position,            \
+        .list_messages = faulty_list_messages, .due_ways = faulty_due_ways,                        \
         .backup = faulty_backup, .check = faulty_check,                                            \
     }
 static const struct store_driver faulty_driver = FAULTY_DRIVER(false);

@@ -409,6 +409,7 @@ static enum store_status memory_load(struct store *store, struct working_set *se
     load_holders(database, set);
     load_searches(database, set);
     load_replays(database, set);
+    memory_load_outbox(database, set);
     load_ids(database, set);
     pthread_rwlock_unlock(&database->lock);
     set->wants = false;
@@ -466,6 +467,8 @@ static enum store_status memory_directory_version(struct store *store, uint64_t 
         .booking_history = memory_booking_history, .booking_payments = memory_booking_payments,    \
         .find_user = memory_find_user, .list_users = memory_list_users,                            \
         .load_directory = memory_load_directory, .directory_version = memory_directory_version,    \
+        .list_notices = memory_list_notices, .outbox_position = memory_outbox_position,            \
+        .list_messages = memory_list_messages, .due_ways = memory_due_ways,                        \
         .backup = memory_backup, .check = memory_check,                                            \
     }
 const struct store_driver memory_driver = MEMORY_DRIVER(false);

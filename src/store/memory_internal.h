@@ -16,19 +16,22 @@
 
 enum table {
     /* what there is, and its key */
-    EVENTS,      /* id */
-    COUNTERS,    /* event: what selling moves in it */
-    TYPES,       /* event, id */
-    BOOKINGS,    /* id */
-    TICKETS,     /* event, number */
-    HOLDERS,     /* event, user */
-    USERS,       /* id */
-    JOURNAL,     /* booking, order of writing */
-    PAYMENTS,    /* booking, id */
-    REVOCATIONS, /* user */
-    REPLAYS,     /* user; key and hour as text */
-    SETTINGS,    /* name as text */
-    LOGINS,      /* is it an e-mail address? folded text */
+    EVENTS,       /* id */
+    COUNTERS,     /* event: what selling moves in it */
+    TYPES,        /* event, id */
+    BOOKINGS,     /* id */
+    TICKETS,      /* event, number */
+    HOLDERS,      /* event, user */
+    USERS,        /* id */
+    JOURNAL,      /* booking, order of writing */
+    PAYMENTS,     /* booking, id */
+    REVOCATIONS,  /* user */
+    REPLAYS,      /* user; key and hour as text */
+    SETTINGS,     /* name as text */
+    LOGINS,       /* is it an e-mail address? folded text */
+    NOTICES,      /* id */
+    MESSAGES,     /* id */
+    MESSAGE_KEYS, /* 0; key as text: a row that is nothing but a key */
     /* indexes: rows that are nothing but a key */
     BOOKINGS_OF_USER,  /* user, booking */
     BOOKINGS_OF_EVENT, /* event, booking */
@@ -117,6 +120,16 @@ struct login_row {
     uint64_t user_id;
 };
 
+struct notice_row {
+    struct row key;
+    struct notice row;
+};
+
+struct message_row {
+    struct row key;
+    struct message row;
+};
+
 struct database {
     struct database *next;
     unsigned handles;
@@ -126,7 +139,9 @@ struct database {
     uint64_t directory_version;           /* commits that changed a role or revoked tokens */
     GTree *tables[TABLE_COUNT];
     uint64_t sequences[SEQUENCE_COUNT]; /* the last id that was given out */
-    uint64_t journal_rows;              /* ever written */
+    uint64_t journal_rows;              /* ever written, as the next two */
+    uint64_t notice_rows, message_rows;
+    struct outbox_position position;
     char name[];
 };
 
@@ -137,7 +152,8 @@ struct memory_store {
     const char *error; /* a constant */
 
     /* The writer's batch. */
-    bool committed; /* the last one was */
+    bool committed;                  /* the last one was */
+    struct outbox_position position; /* where the batch leaves it */
     struct arena scratch;
     struct {
         struct undo {
@@ -271,6 +287,16 @@ enum store_status memory_list_users(struct store *store, const struct user_query
                                     struct arena *arena, struct user_list *ret_list);
 enum store_status memory_load_directory(struct store *store, struct arena *arena,
                                         struct directory_rows *ret_rows);
+
+/* memory_outbox.c */
+void memory_load_outbox(const struct database *database, struct working_set *set);
+enum store_status memory_list_notices(struct store *store, size_t limit, struct arena *arena,
+                                      struct notice_list *ret_list);
+enum store_status memory_outbox_position(struct store *store, struct outbox_position *ret_position);
+enum store_status memory_list_messages(struct store *store, const struct message_query *query,
+                                       struct arena *arena, struct message_list *ret_list);
+enum store_status memory_due_ways(struct store *store, int64_t now, struct arena *arena,
+                                  struct way_list *ret_list);
 
 /* memory_check.c */
 enum store_status memory_check(struct store *store, struct check_figures *ret_figures,

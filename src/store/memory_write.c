@@ -568,12 +568,101 @@ static int64_t revocation_time(const struct row *row)
     return ((const struct revocation_row *)row)->not_before;
 }
 
+/* ---- who is to be told what ---- */
+
+static bool notice_insert(struct memory_store *memory, const struct notice *notice)
+{
+    uint64_t id = ++memory->database->notice_rows;
+    struct notice_row *row = ROW_NEW(struct notice_row, id, 0);
+    row->row = *notice;
+    row->row.id = id;
+    put(memory, NOTICES, row);
+    return true;
+}
+
+static bool notice_told(struct memory_store *memory, uint64_t id, uint64_t told)
+{
+    const struct notice_row *old = row_at(memory->database, NOTICES, id, 0);
+    if (!old) return true;
+    if (told == UINT64_MAX) {
+        drop(memory, NOTICES, id, 0);
+        return true;
+    }
+    struct notice_row *new = ROW_NEW(struct notice_row, id, 0);
+    new->row = old->row;
+    new->row.told = told;
+    put(memory, NOTICES, new);
+    return true;
+}
+
+static struct message_row *message_row(const struct message *message)
+{
+    char *at;
+    size_t more = message->key.len + message->error.len + message->body.len;
+    struct message_row *row = row_new(sizeof(*row), message->id, 0, (struct str){0}, more, &at);
+    row->row = *message;
+    row->row.key = pack(&at, message->key);
+    row->row.error = pack(&at, message->error);
+    row->row.body = pack(&at, message->body);
+    return row;
+}
+
+static bool message_insert(struct memory_store *memory, const struct message *message)
+{
+    if (row_named(memory->database, MESSAGE_KEYS, 0, message->key)) return true;
+    struct message new = *message;
+    new.id = ++memory->database->message_rows;
+    put(memory, MESSAGE_KEYS, row_new(sizeof(struct row), 0, 0, message->key, 0, NULL));
+    put(memory, MESSAGES, message_row(&new));
+    return true;
+}
+
+static bool message_update(struct memory_store *memory, const struct message *message)
+{
+    const struct message_row *old = row_at(memory->database, MESSAGES, message->id, 0);
+    if (!old) return refuse(memory, "there is no such message to update");
+    struct message new = old->row;
+    new.status = message->status;
+    new.tries = message->tries;
+    new.due_at = message->due_at;
+    new.settled_at = message->settled_at;
+    new.answer = message->answer;
+    new.error = message->error;
+    put(memory, MESSAGES, message_row(&new));
+    return true;
+}
+
+static bool message_delete(struct memory_store *memory, uint64_t id)
+{
+    struct message_row *old = row_at(memory->database, MESSAGES, id, 0);
+    if (!old) return true;
+    replace(memory, MESSAGE_KEYS, row_named(memory->database, MESSAGE_KEYS, 0, old->row.key), NULL);
+    replace(memory, MESSAGES, &old->key, NULL);
+    return true;
+}
+
+static void prune_messages(struct memory_store *memory, const struct change *change)
+{
+    struct {
+        uint64_t *items;
+        size_t count, size;
+    } old = {0};
+    struct rows rows = rows_all(memory->database, MESSAGES);
+    for (struct message_row *row; old.count < change->prune.most && (row = rows_next(&rows));)
+        if (row->row.status != MESSAGE_WAITING && row->row.settled_at < change->prune.sent_before &&
+            (row->row.status == MESSAGE_SENT || row->row.settled_at < change->prune.parked_before))
+            *ARRAY_PUSH(&memory->scratch, &old) = row->row.id;
+    for (size_t i = 0; i < old.count; i++)
+        message_delete(memory, old.items[i]);
+}
+
 static bool prune(struct memory_store *memory, const struct change *change)
 {
     uint32_t most = change->prune.most;
     prune_bookings(memory, change->prune.cancelled_before, most);
     prune_rows(memory, REPLAYS, hour_of(change->prune.replays_before), most, replay_time);
     prune_rows(memory, REVOCATIONS, change->prune.revocations_before, most, revocation_time);
+    prune_messages(memory, change);
     return true;
 }
 
@@ -605,6 +694,13 @@ static bool apply(struct memory_store *memory, const struct change *change)
     case CHANGE_REVOKE: return revocation_add(memory, change->revoke.user_id, change->revoke.at);
     case CHANGE_REPLAY: return replay_add(memory, change->replay.key, change->replay.answer);
     case CHANGE_PRUNE: return prune(memory, change);
+    case CHANGE_NOTICE: return notice_insert(memory, &change->notice);
+    case CHANGE_NOTICE_TOLD:
+        return notice_told(memory, change->notice_told.id, change->notice_told.told);
+    case CHANGE_POSITION: memory->position = change->position; return true;
+    case CHANGE_MESSAGE_INSERT: return message_insert(memory, change->message);
+    case CHANGE_MESSAGE_UPDATE: return message_update(memory, change->message);
+    case CHANGE_MESSAGE_DELETE: return message_delete(memory, change->message->id);
     }
     assert(!"a kind of change that is not written");
     return false;
@@ -644,6 +740,7 @@ enum store_status memory_commit(struct store *store, struct working_set *set)
     pthread_rwlock_wrlock(&database->lock);
     assert(database->owner == memory);
     memory_end(memory);
+    memory->position = database->position;
     bool fits = true;
     for (size_t i = 0; fits && i < set->changes.count; i++)
         fits = apply(memory, &set->changes.items[i]);
@@ -651,6 +748,7 @@ enum store_status memory_commit(struct store *store, struct working_set *set)
     finish(memory, fits);
     for (int i = 0; fits && i < SEQUENCE_COUNT; i++)
         database->sequences[i] += set->ids[i].used;
+    if (fits) database->position = memory->position;
     if (fits && moves_directory(set)) database->directory_version++;
     pthread_rwlock_unlock(&database->lock);
 

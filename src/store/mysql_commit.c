@@ -359,6 +359,8 @@ static void prune(struct maria_store *store, const struct change *change)
     }
     RUN(store, PRUNE_REPLAYS, NUM(change->prune.replays_before / HOUR_MS), NUM(most));
     RUN(store, PRUNE_REVOCATIONS, NUM(change->prune.revocations_before), NUM(most));
+    RUN(store, PRUNE_SENT, NUM(change->prune.sent_before), NUM(most));
+    RUN(store, PRUNE_PARKED, NUM(change->prune.parked_before), NUM(most));
 }
 
 /* True for what is gathered. */
@@ -400,6 +402,12 @@ static void write_change(struct writing *writing, const struct change *change)
         writing->moves_directory = true;
         break;
     case CHANGE_PRUNE: prune(store, change); break;
+    case CHANGE_NOTICE:
+    case CHANGE_NOTICE_TOLD:
+    case CHANGE_POSITION:
+    case CHANGE_MESSAGE_INSERT:
+    case CHANGE_MESSAGE_UPDATE:
+    case CHANGE_MESSAGE_DELETE: maria_write_outbox(store, change); break;
     default: assert(!"a change that is not written");
     }
 }

@@ -274,6 +274,18 @@ struct maria_buckets maria_buckets(struct maria_store *store, uint64_t event_id,
 enum store_status maria_load(struct store *store, struct working_set *set);
 enum store_status maria_commit(struct store *store, struct working_set *set);
 
+/* mysql_outbox.c; an error is cut to so many octets */
+enum { MESSAGE_ERROR_MAX = 1000 };
+void maria_load_outbox(struct maria_store *store, struct working_set *set);
+void maria_write_outbox(struct maria_store *store, const struct change *change);
+enum store_status maria_list_notices(struct store *store, size_t limit, struct arena *arena,
+                                     struct notice_list *ret_list);
+enum store_status maria_outbox_position(struct store *store, struct outbox_position *ret_position);
+enum store_status maria_list_messages(struct store *store, const struct message_query *query,
+                                      struct arena *arena, struct message_list *ret_list);
+enum store_status maria_due_ways(struct store *store, int64_t now, struct arena *arena,
+                                 struct way_list *ret_list);
+
 enum store_status maria_find_event(struct store *store, uint64_t id, struct arena *arena,
                                    struct event **ret_event);
 enum store_status maria_search_events(struct store *store, const struct event_query *query,

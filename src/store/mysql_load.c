@@ -535,6 +535,7 @@ enum store_status maria_load(struct store *base, struct working_set *set)
     load_logins(store, set, false);
     load_holders(store, set);
     load_replays(store, set);
+    maria_load_outbox(store, set);
     supply_ids(store, set);
     if (store->status != STORE_OK) return maria_roll_back(store);
     set->wants = false;

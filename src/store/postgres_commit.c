@@ -347,6 +347,8 @@ static void prune(struct postgres_store *store, const struct change *change, int
         WRITE(store, PRUNE_BOOKINGS, NUM(change->prune.cancelled_before), NUM(most));
     WRITE(store, PRUNE_REPLAYS, NUM(change->prune.replays_before), NUM(most));
     WRITE(store, PRUNE_REVOCATIONS, NUM(change->prune.revocations_before), NUM(most));
+    WRITE(store, PRUNE_MESSAGES, NUM(change->prune.sent_before), NUM(change->prune.parked_before),
+          NUM(most));
     WRITE(store, PRUNE_BATCHES, NUM(now - BATCH_KEPT_MS), NUM(BATCHES_PRUNED));
 }
 
@@ -402,6 +404,12 @@ static void write_change(struct committing *committing, const struct change *cha
     case CHANGE_USER_UPDATE: write_user(store, STATEMENT_USER_UPDATE, change->user, arena); break;
     case CHANGE_REVOKE: revoke(store, change); break;
     case CHANGE_PRUNE: prune(store, change, committing->set->now); break;
+    case CHANGE_NOTICE:
+    case CHANGE_NOTICE_TOLD:
+    case CHANGE_POSITION:
+    case CHANGE_MESSAGE_INSERT:
+    case CHANGE_MESSAGE_UPDATE:
+    case CHANGE_MESSAGE_DELETE: postgres_write_outbox(store, change); break;
     default: assert(!"a kind of change that is not written");
     }
 }

@@ -221,6 +221,18 @@ void postgres_free(struct postgres_store *store);
 enum store_status postgres_load(struct store *store, struct working_set *set);
 enum store_status postgres_commit(struct store *store, struct working_set *set);
 
+/* postgres_outbox.c */
+void postgres_load_outbox(struct postgres_store *store, struct working_set *set);
+void postgres_write_outbox(struct postgres_store *store, const struct change *change);
+enum store_status postgres_list_notices(struct store *store, size_t limit, struct arena *arena,
+                                        struct notice_list *ret_list);
+enum store_status postgres_outbox_position(struct store *store,
+                                           struct outbox_position *ret_position);
+enum store_status postgres_list_messages(struct store *store, const struct message_query *query,
+                                         struct arena *arena, struct message_list *ret_list);
+enum store_status postgres_due_ways(struct store *store, int64_t now, struct arena *arena,
+                                    struct way_list *ret_list);
+
 enum store_status postgres_find_event(struct store *store, uint64_t id, struct arena *arena,
                                       struct event **ret_event);
 enum store_status postgres_search_events(struct store *store, const struct event_query *query,

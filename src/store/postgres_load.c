@@ -536,6 +536,8 @@ enum store_status postgres_load(struct store *base, struct working_set *set)
     if (anything_to_do(set)) {
         postgres_want_begin(loading.store);
         load_all(&loading);
+        if (set->position.needed || set->claims.count || set->messages.count)
+            postgres_load_outbox(loading.store, set);
     }
     if (loading.store->status != STORE_OK) return postgres_roll_back(loading.store);
     set->wants = false;

@@ -519,12 +519,64 @@
                           "WHERE event_id = $1 AND status IN (1, 2, 3)) AS tickets "               \
                           "GROUP BY user_id HAVING sum(held) <> sum(booked) ORDER BY user_id")
 
+/* ---- who is to be told what ---- */
+
+#define POSTGRES_MESSAGE_COLUMNS                                                                   \
+    "o.id, o.webhook_id, o.subject, o.topic, o.event_id, o.user_id, o.status, o.tries, "           \
+    "o.created_at, o.due_at, o.settled_at, o.answer, o.message, o.error, o.body"
+
+/* Of those about one booking the first only; what another process is looking at is passed over. */
+#define POSTGRES_OUTBOX_STATEMENTS(X)                                                              \
+    X(NOTICE_INSERT, "nnnnn",                                                                      \
+      "INSERT INTO notices (topic, event_id, user_id, webhook_id, at, told) "                      \
+      "VALUES ($1, $2, $3, $4, $5, 0)")                                                            \
+    X(NOTICE_TOLD, "nn", "UPDATE notices SET told = $2 WHERE id = $1")                             \
+    X(NOTICE_DELETE, "n", "DELETE FROM notices WHERE id = $1")                                     \
+    X(NOTICES, "n", "SELECT id, topic, event_id, user_id, webhook_id, at, told FROM notices "      \
+                    "ORDER BY id LIMIT $1")                                                        \
+    X(OUTBOX_POSITION, "", "SELECT journal_id, turn FROM outbox_position WHERE id = 1")            \
+    X(OUTBOX_POSITION_LOCK, "",                                                                    \
+      "SELECT journal_id, turn FROM outbox_position WHERE id = 1 FOR UPDATE")                      \
+    X(OUTBOX_POSITION_PUT, "nn",                                                                   \
+      "INSERT INTO outbox_position (id, journal_id, turn) VALUES (1, $1, $2) "                     \
+      "ON CONFLICT (id) DO UPDATE SET journal_id = excluded.journal_id, turn = excluded.turn")     \
+    X(MESSAGE_INSERT, "nnnnnnnnnnnttt",                                                            \
+      "INSERT INTO outbox (webhook_id, subject, topic, event_id, user_id, status, tries, "         \
+      "created_at, due_at, settled_at, answer, message, error, body) "                             \
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "                      \
+      "ON CONFLICT (message) DO NOTHING")                                                          \
+    X(MESSAGE_UPDATE, "nnnnnnt",                                                                   \
+      "UPDATE outbox SET status = $2, tries = $3, due_at = $4, settled_at = $5, answer = $6, "     \
+      "error = $7 WHERE id = $1")                                                                  \
+    X(MESSAGE_DELETE, "n", "DELETE FROM outbox WHERE id = $1")                                     \
+    X(MESSAGES_BY_ID, "N", "SELECT " POSTGRES_MESSAGE_COLUMNS " FROM outbox AS o "                 \
+                           "WHERE o.id = ANY ($1::bigint[]) ORDER BY o.id FOR UPDATE")             \
+    X(MESSAGES_DUE, "nnn",                                                                         \
+      "SELECT " POSTGRES_MESSAGE_COLUMNS " FROM outbox AS o WHERE o.status = 1 "                   \
+      "AND o.webhook_id = $1 AND o.due_at <= $2 AND NOT EXISTS (SELECT 1 FROM outbox AS e "        \
+      "WHERE e.status = 1 AND e.webhook_id = o.webhook_id AND e.subject = o.subject "              \
+      "AND e.subject <> 0 AND e.id < o.id) ORDER BY o.due_at, o.id LIMIT $3 "                            \
+      "FOR UPDATE OF o SKIP LOCKED")                                                               \
+    X(MESSAGES, "nnn", "SELECT " POSTGRES_MESSAGE_COLUMNS " FROM outbox AS o WHERE o.id < $1 "     \
+                       "AND ($2 < 0 OR o.status = $2) ORDER BY o.id DESC LIMIT $3")                \
+    X(MESSAGES_OF_WAY, "nnnn",                                                                     \
+      "SELECT " POSTGRES_MESSAGE_COLUMNS " FROM outbox AS o WHERE o.webhook_id = $4 "              \
+      "AND o.id < $1 AND ($2 < 0 OR o.status = $2) ORDER BY o.id DESC LIMIT $3")                   \
+    X(DUE_WAYS, "n",                                                                               \
+      "SELECT w.id FROM (SELECT 0::bigint AS id UNION ALL "                                        \
+      "SELECT id FROM webhooks WHERE status = 1) AS w WHERE EXISTS (SELECT 1 FROM outbox AS o "    \
+      "WHERE o.status = 1 AND o.webhook_id = w.id AND o.due_at <= $1)")                            \
+    X(PRUNE_MESSAGES, "nnn",                                                                       \
+      "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE status > 1 "                    \
+      "AND settled_at < $1 AND (status = 2 OR settled_at < $2) LIMIT $3)")
+
 #define POSTGRES_STATEMENTS(X)                                                                     \
     POSTGRES_COMMON_STATEMENTS(X)                                                                  \
     POSTGRES_LOAD_STATEMENTS(X)                                                                    \
     POSTGRES_COMMIT_STATEMENTS(X)                                                                  \
     POSTGRES_READ_STATEMENTS(X)                                                                    \
     POSTGRES_SEARCH_STATEMENTS(X)                                                                  \
-    POSTGRES_CHECK_STATEMENTS(X)
+    POSTGRES_CHECK_STATEMENTS(X)                                                                   \
+    POSTGRES_OUTBOX_STATEMENTS(X)
 
 #endif

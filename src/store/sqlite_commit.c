@@ -228,6 +228,8 @@ static void prune(struct sqlite_store *store, const struct change *change)
     RUN(store, PRUNE_REPLAYS, NUM(change->prune.replays_before), NUM(most));
     replay_index_prune(&store->replays, change->prune.replays_before);
     RUN(store, PRUNE_REVOCATIONS, NUM(change->prune.revocations_before), NUM(most));
+    RUN(store, PRUNE_MESSAGES, NUM(change->prune.sent_before), NUM(change->prune.parked_before),
+        NUM(most));
 }
 
 static void write_change(struct sqlite_store *store, const struct change *change,
@@ -258,6 +260,12 @@ static void write_change(struct sqlite_store *store, const struct change *change
         break;
     case CHANGE_REPLAY: write_replay(store, change); break;
     case CHANGE_PRUNE: prune(store, change); break;
+    case CHANGE_NOTICE:
+    case CHANGE_NOTICE_TOLD:
+    case CHANGE_POSITION:
+    case CHANGE_MESSAGE_INSERT:
+    case CHANGE_MESSAGE_UPDATE:
+    case CHANGE_MESSAGE_DELETE: sqlite_write_outbox(store, change); break;
     }
 }
 

@@ -167,6 +167,17 @@ sqlite3_stmt *sqlite_find_replay(struct sqlite_store *store, const struct replay
 enum store_status sqlite_load(struct store *store, struct working_set *set);
 enum store_status sqlite_commit(struct store *store, struct working_set *set);
 
+/* sqlite_outbox.c */
+void sqlite_load_outbox(struct sqlite_store *store, struct working_set *set);
+void sqlite_write_outbox(struct sqlite_store *store, const struct change *change);
+enum store_status sqlite_list_notices(struct store *store, size_t limit, struct arena *arena,
+                                      struct notice_list *ret_list);
+enum store_status sqlite_outbox_position(struct store *store, struct outbox_position *ret_position);
+enum store_status sqlite_list_messages(struct store *store, const struct message_query *query,
+                                       struct arena *arena, struct message_list *ret_list);
+enum store_status sqlite_due_ways(struct store *store, int64_t now, struct arena *arena,
+                                  struct way_list *ret_list);
+
 enum store_status sqlite_find_event(struct store *store, uint64_t id, struct arena *arena,
                                     struct event **ret_event);
 enum store_status sqlite_search_events(struct store *store, const struct event_query *query,

@@ -355,12 +355,58 @@
       "WHERE event_id = ?1 AND status IN (1, 2, 3)) "                                              \
       "GROUP BY user_id HAVING sum(held) <> sum(booked)")
 
+/* ---- who is to be told what ---- */
+
+#define SQLITE_MESSAGE_COLUMNS                                                                     \
+    "o.id, o.webhook_id, o.subject, o.topic, o.event_id, o.user_id, o.status, o.tries, "           \
+    "o.created_at, o.due_at, o.settled_at, o.answer, o.message, o.error, o.body"
+
+#define SQLITE_OUTBOX_STATEMENTS(X)                                                                \
+    X(NOTICE_INSERT, "INSERT INTO notices (topic, event_id, user_id, webhook_id, at, told) "       \
+                     "VALUES (?1, ?2, ?3, ?4, ?5, 0)")                                             \
+    X(NOTICE_TOLD, "UPDATE notices SET told = ?2 WHERE id = ?1")                                   \
+    X(NOTICE_DELETE, "DELETE FROM notices WHERE id = ?1")                                          \
+    X(NOTICES, "SELECT id, topic, event_id, user_id, webhook_id, at, told FROM notices "           \
+               "ORDER BY id LIMIT ?1")                                                             \
+    X(OUTBOX_POSITION, "SELECT journal_id, turn FROM outbox_position WHERE id = 1")                \
+    X(OUTBOX_POSITION_PUT, "INSERT INTO outbox_position (id, journal_id, turn) "                   \
+                           "VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE SET "                    \
+                           "journal_id = excluded.journal_id, turn = excluded.turn")               \
+    X(MESSAGE_INSERT,                                                                              \
+      "INSERT INTO outbox (webhook_id, subject, topic, event_id, user_id, status, tries, "         \
+      "created_at, due_at, settled_at, answer, message, error, body) "                             \
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "                      \
+      "ON CONFLICT (message) DO NOTHING")                                                          \
+    X(MESSAGE_UPDATE, "UPDATE outbox SET status = ?2, tries = ?3, due_at = ?4, settled_at = ?5, "  \
+                      "answer = ?6, error = ?7 WHERE id = ?1")                                     \
+    X(MESSAGE_DELETE, "DELETE FROM outbox WHERE id = ?1")                                          \
+    X(MESSAGE, "SELECT " SQLITE_MESSAGE_COLUMNS " FROM outbox AS o WHERE o.id = ?1")               \
+    X(MESSAGES_DUE, "SELECT " SQLITE_MESSAGE_COLUMNS                                               \
+                    " FROM outbox AS o INDEXED BY outbox_due "                                     \
+                    "WHERE o.status = 1 AND o.webhook_id = ?1 AND o.due_at <= ?2 "                 \
+                    "AND NOT EXISTS (SELECT 1 FROM outbox AS e INDEXED BY outbox_order "           \
+                    "WHERE e.status = 1 AND e.webhook_id = ?1 AND e.subject = o.subject "          \
+                    "AND e.subject <> 0 AND e.id < o.id) ORDER BY o.due_at, o.id LIMIT ?3")              \
+    X(MESSAGES, "SELECT " SQLITE_MESSAGE_COLUMNS " FROM outbox AS o "                              \
+                "WHERE o.id < ?1 AND (?2 < 0 OR o.status = ?2) ORDER BY o.id DESC LIMIT ?3")       \
+    X(MESSAGES_OF_WAY, "SELECT " SQLITE_MESSAGE_COLUMNS                                            \
+                       " FROM outbox AS o INDEXED BY outbox_by_webhook WHERE o.webhook_id = ?4 "   \
+                       "AND o.id < ?1 AND (?2 < 0 OR o.status = ?2) ORDER BY o.id DESC LIMIT ?3")  \
+    X(DUE_WAYS,                                                                                    \
+      "SELECT w.id FROM (SELECT 0 AS id UNION ALL SELECT id FROM webhooks WHERE status = 1) AS w " \
+      "WHERE EXISTS (SELECT 1 FROM outbox AS o INDEXED BY outbox_due "                             \
+      "WHERE o.status = 1 AND o.webhook_id = w.id AND o.due_at <= ?1)")                            \
+    X(PRUNE_MESSAGES,                                                                              \
+      "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_settled "           \
+      "WHERE status > 1 AND settled_at < ?1 AND (status = 2 OR settled_at < ?2) LIMIT ?3)")
+
 #define SQLITE_STATEMENTS(X)                                                                       \
     SQLITE_COMMON_STATEMENTS(X)                                                                    \
     SQLITE_LOAD_STATEMENTS(X)                                                                      \
     SQLITE_COMMIT_STATEMENTS(X)                                                                    \
     SQLITE_READ_STATEMENTS(X)                                                                      \
     SQLITE_SEARCH_STATEMENTS(X)                                                                    \
-    SQLITE_CHECK_STATEMENTS(X)
+    SQLITE_CHECK_STATEMENTS(X)                                                                     \
+    SQLITE_OUTBOX_STATEMENTS(X)
 
 #endif

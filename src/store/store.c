@@ -174,6 +174,30 @@ enum store_status store_directory_version(struct store *store, uint64_t *ret_ver
     return store->driver->shared ? store->driver->directory_version(store, ret_version) : STORE_OK;
 }
 
+enum store_status store_list_notices(struct store *store, size_t limit, struct arena *arena,
+                                     struct notice_list *ret_list)
+{
+    return store->driver->list_notices(store, limit, arena, ret_list);
+}
+
+enum store_status store_outbox_position(struct store *store, struct outbox_position *ret_position)
+{
+    return store->driver->outbox_position(store, ret_position);
+}
+
+enum store_status store_list_messages(struct store *store, const struct message_query *query,
+                                      struct arena *arena, struct message_list *ret_list)
+{
+    assert(query->limit > 0);
+    return store->driver->list_messages(store, query, arena, ret_list);
+}
+
+enum store_status store_due_ways(struct store *store, int64_t now, struct arena *arena,
+                                 struct way_list *ret_list)
+{
+    return store->driver->due_ways(store, now, arena, ret_list);
+}
+
 enum store_status store_backup(struct store *store, const char *path, struct arena *arena,
                                const char **ret_error)
 {

@@ -234,6 +234,43 @@ enum store_status store_load_directory(struct store *store, struct arena *arena,
  * revoked tokens: cheap enough to be asked twice a second. 0 where the store is not shared. */
 enum store_status store_directory_version(struct store *store, uint64_t *ret_version);
 
+/* ---- who is to be told what (core/outbox.c) ---- */
+
+struct notice_list {
+    struct notice *items; /* oldest first */
+    size_t count;
+};
+
+enum store_status store_list_notices(struct store *store, size_t limit, struct arena *arena,
+                                     struct notice_list *ret_list);
+
+/* 'turn' is 0 where it was never begun. */
+enum store_status store_outbox_position(struct store *store, struct outbox_position *ret_position);
+
+struct message_query {
+    uint64_t webhook_id; /* UINT64_MAX: any way */
+    int status;          /* enum message_status, -1 any */
+    uint64_t before;     /* newest first: ids below this; 0 from the newest on */
+    size_t limit;
+};
+
+struct message_list {
+    struct message *items;
+    size_t count;
+};
+
+enum store_status store_list_messages(struct store *store, const struct message_query *query,
+                                      struct arena *arena, struct message_list *ret_list);
+
+/* The ways by which something is due at 'now': 0 for mail, and webhooks that are on. */
+struct way_list {
+    uint64_t *webhook_ids;
+    size_t count;
+};
+
+enum store_status store_due_ways(struct store *store, int64_t now, struct arena *arena,
+                                 struct way_list *ret_list);
+
 /* A consistent copy into a new file, while others write; embedded stores only. On failure a
  * sentence in *ret_error. */
 enum store_status store_backup(struct store *store, const char *path, struct arena *arena,

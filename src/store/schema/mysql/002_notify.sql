@@ -23,6 +23,7 @@ CREATE TABLE notices (
 CREATE TABLE outbox_position (
     id TINYINT NOT NULL PRIMARY KEY,
     journal_id BIGINT NOT NULL,
+    turn BIGINT NOT NULL,
     CHECK (id = 1)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
@@ -43,7 +44,7 @@ CREATE TABLE outbox (
     error VARCHAR(1000) NOT NULL,
     body MEDIUMTEXT NOT NULL,
     UNIQUE KEY outbox_once (message),
-    KEY outbox_due (status, due_at),
+    KEY outbox_due (status, webhook_id, due_at),
     KEY outbox_order (status, webhook_id, subject, id),
     KEY outbox_by_webhook (webhook_id, id),
     KEY outbox_settled (status, settled_at),

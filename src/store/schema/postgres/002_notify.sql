@@ -18,7 +18,8 @@ CREATE TABLE notices (
 
 CREATE TABLE outbox_position (
     id SMALLINT PRIMARY KEY CHECK (id = 1),
-    journal_id BIGINT NOT NULL
+    journal_id BIGINT NOT NULL,
+    turn BIGINT NOT NULL
 );
 
 CREATE TABLE outbox (
@@ -38,7 +39,7 @@ CREATE TABLE outbox (
     error TEXT NOT NULL,
     body TEXT NOT NULL
 );
-CREATE INDEX outbox_due ON outbox (due_at) WHERE status = 1;
+CREATE INDEX outbox_due ON outbox (webhook_id, due_at) WHERE status = 1;
 CREATE INDEX outbox_order ON outbox (webhook_id, subject, id) WHERE status = 1;
 CREATE INDEX outbox_by_webhook ON outbox (webhook_id, id);
 CREATE INDEX outbox_settled ON outbox (settled_at) WHERE status > 1;

@@ -23,7 +23,8 @@ CREATE TABLE notices (
 -- Up to where the journal has been told.
 CREATE TABLE outbox_position (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    journal_id INTEGER NOT NULL
+    journal_id INTEGER NOT NULL,
+    turn INTEGER NOT NULL -- every step takes the next one
 ) STRICT;
 
 CREATE TABLE outbox (
@@ -43,7 +44,7 @@ CREATE TABLE outbox (
     error TEXT NOT NULL,
     body TEXT NOT NULL -- JSON: what is told
 ) STRICT;
-CREATE INDEX outbox_due ON outbox (due_at) WHERE status = 1;
+CREATE INDEX outbox_due ON outbox (webhook_id, due_at) WHERE status = 1;
 CREATE INDEX outbox_order ON outbox (webhook_id, subject, id) WHERE status = 1;
 CREATE INDEX outbox_by_webhook ON outbox (webhook_id, id);
 CREATE INDEX outbox_settled ON outbox (settled_at) WHERE status > 1;
