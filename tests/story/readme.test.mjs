@@ -144,6 +144,7 @@ describe('the commands that README names', () => {
         await runWell(['user', 'add', 'chief@example.org', '--role', 'admin'], {...options, input: `${PASSWORD}\n`});
         await runWell(['user', 'role', 'chief@example.org', 'organizer'], options);
         assert.match(await runWell(['user', 'list'], options), /chief@example\.org/);
+        assert.equal(await runWell(['outbox', 'list'], options), '');
         await runWell(['backup', 'copy.db'], options);
         assert.ok(existsSync(join(directory, 'copy.db')));
         await runWell(['check'], {...options, env: {DATABASE_URL: `sqlite:${join(directory, 'copy.db')}`}});
