@@ -154,6 +154,7 @@ void decide_erase_user(struct working_set *set, const struct command *command,
     };
     logins_move(set, &before, &entry->row);
     working_set_change(set, CHANGE_USER_UPDATE)->user = &entry->row;
+    working_set_change(set, CHANGE_FORGET_USER)->user_id = entry->id;
     revoke(set, command, entry->id);
     result->outcome = OUTCOME_GONE;
     result->user = &entry->row;

@@ -35,6 +35,10 @@ enum change_kind {
     CHANGE_MESSAGE_INSERT, /* nothing where one with its key is there already */
     CHANGE_MESSAGE_UPDATE, /* status, tries, times, answer, error */
     CHANGE_MESSAGE_DELETE,
+    CHANGE_WEBHOOK_INSERT,
+    CHANGE_WEBHOOK_UPDATE, /* the whole row */
+    CHANGE_WEBHOOK_DELETE, /* with its messages */
+    CHANGE_FORGET_USER,    /* his webhooks with their messages, and messages to him */
 };
 
 /* The answer to a request that carried an Idempotency-Key. Keys and requests are kept as
@@ -91,6 +95,8 @@ struct change {
         } notice_told;
         struct outbox_position position;
         const struct message *message;
+        const struct webhook *webhook;
+        uint64_t user_id; /* CHANGE_FORGET_USER */
     };
 };
 

@@ -29,6 +29,9 @@ enum command_kind {
     COMMAND_SETTLE, /* what became of messages that were claimed */
     COMMAND_RETRY,  /* one that was settled is due again */
     COMMAND_DROP,   /* one is forgotten, sent or not */
+    COMMAND_CREATE_WEBHOOK,
+    COMMAND_UPDATE_WEBHOOK,
+    COMMAND_DELETE_WEBHOOK,
     COMMAND_KINDS,
 };
 
@@ -63,6 +66,16 @@ enum event_field {
 struct ticket_type_update {
     unsigned fields;
     struct ticket_type type; /* id 0: a new one */
+};
+
+/* Which members of a webhook are meant. */
+enum webhook_field {
+    WEBHOOK_FIELD_URL = 1 << 0,
+    WEBHOOK_FIELD_DESCRIPTION = 1 << 1,
+    WEBHOOK_FIELD_TOPICS = 1 << 2,
+    WEBHOOK_FIELD_STATUS = 1 << 3,
+    WEBHOOK_FIELD_SECRET = 1 << 4,  /* the one before is good until 'old_secret_until' */
+    WEBHOOK_FIELD_FAILING = 1 << 5, /* failing_since: the box office's own */
 };
 
 struct event_update {
@@ -144,6 +157,10 @@ struct command {
             size_t count;
         } settle;
         uint64_t message_id; /* COMMAND_RETRY, COMMAND_DROP */
+        struct {
+            unsigned fields;
+            struct webhook webhook; /* COMMAND_CREATE: all but id and user_id as given */
+        } webhook;
     };
 };
 
@@ -159,6 +176,7 @@ struct result {
     struct payment *payment;
     struct message **messages; /* COMMAND_CLAIM: those that are the caller's now */
     size_t message_count;
+    struct webhook *webhook;
     uint32_t position;  /* in the waiting list, 1 = next; only where outcome is OUTCOME_WAITING */
     uint64_t ahead;     /* tickets wanted before */
     uint32_t promoted;  /* bookings of others that got their tickets by this */

@@ -16,7 +16,10 @@ bool command_is_alone(const struct command *command)
     case COMMAND_TELL: /* a claim must find a message in the store, not in its batch */
     case COMMAND_CLAIM:
     case COMMAND_RETRY:
-    case COMMAND_DROP: return true;
+    case COMMAND_DROP:
+    case COMMAND_CREATE_WEBHOOK: /* as with events */
+    case COMMAND_UPDATE_WEBHOOK:
+    case COMMAND_DELETE_WEBHOOK: return true;
     default: return false;
     }
 }
@@ -58,6 +61,9 @@ void decide(struct working_set *set, const struct command *command, struct resul
     case COMMAND_SETTLE: decide_settle(set, command, result); break;
     case COMMAND_RETRY: decide_retry(set, command, result); break;
     case COMMAND_DROP: decide_drop(set, command, result); break;
+    case COMMAND_CREATE_WEBHOOK: decide_create_webhook(set, command, result); break;
+    case COMMAND_UPDATE_WEBHOOK: decide_update_webhook(set, command, result); break;
+    case COMMAND_DELETE_WEBHOOK: decide_delete_webhook(set, command, result); break;
     case COMMAND_KINDS: break;
     }
     assert(result->again || result->outcome != INTERNAL);

@@ -22,6 +22,7 @@
     X(NO_SUCH_EVENT, "no_such_event", 404, "There is no such event.")                              \
     X(NO_SUCH_TICKET_TYPE, "no_such_ticket_type", 404, "The event has no such ticket type.")       \
     X(NO_SUCH_BOOKING, "no_such_booking", 404, "There is no such booking.")                        \
+    X(NO_SUCH_WEBHOOK, "no_such_webhook", 404, "There is no such webhook.")                        \
     X(NOTHING_TO_CANCEL, "nothing_to_cancel", 404, "You have no active booking for this event.")   \
     X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "This path does not know that method.")       \
     X(REQUEST_TIMEOUT, "request_timeout", 408, "The request took too long to arrive.")             \

@@ -35,6 +35,13 @@ void decide_settle(struct working_set *set, const struct command *command, struc
 void decide_retry(struct working_set *set, const struct command *command, struct result *result);
 void decide_drop(struct working_set *set, const struct command *command, struct result *result);
 
+void decide_create_webhook(struct working_set *set, const struct command *command,
+                           struct result *result);
+void decide_update_webhook(struct working_set *set, const struct command *command,
+                           struct result *result);
+void decide_delete_webhook(struct working_set *set, const struct command *command,
+                           struct result *result);
+
 /* core/waiting.c: serves the line of 'type' from its head, as far as what is free goes. Returns
  * how many bookings got their tickets. */
 uint32_t waiting_serve(struct working_set *set, struct type_entry *type);

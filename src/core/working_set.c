@@ -120,6 +120,18 @@ struct message_entry *working_set_message(const struct working_set *set, uint64_
     return map_get(&set->messages, id, 0);
 }
 
+struct webhook_entry *working_set_webhook(const struct working_set *set, uint64_t id)
+{
+    return map_get(&set->webhooks, id, 0);
+}
+
+static void want_webhook(struct working_set *set, uint64_t id)
+{
+    bool is_new;
+    struct webhook_entry *webhook = entry(set, &set->webhooks, id, 0, sizeof(*webhook), &is_new);
+    webhook->id = id;
+}
+
 static void want_message(struct working_set *set, uint64_t id)
 {
     bool is_new;
@@ -330,6 +342,9 @@ bool working_set_plan(struct working_set *set, const struct command *command, un
     case COMMAND_SETTLE: return plan_settle(set, command);
     case COMMAND_RETRY:
     case COMMAND_DROP: want_message(set, command->message_id); return true;
+    case COMMAND_CREATE_WEBHOOK: want_ids(set, SEQUENCE_WEBHOOK, 1); return true;
+    case COMMAND_UPDATE_WEBHOOK:
+    case COMMAND_DELETE_WEBHOOK: want_webhook(set, command->webhook.webhook.id); return true;
     case COMMAND_SIGN_OUT:
     case COMMAND_PRUNE: return true;
     case COMMAND_KINDS: break;

@@ -113,6 +113,12 @@ struct message_entry {
     struct message row;
 };
 
+struct webhook_entry {
+    uint64_t id;
+    bool loaded, found;
+    struct webhook row;
+};
+
 /* Messages that are due, of one way, in the order of their times; of those about one booking only
  * the first. Nobody else is given them meanwhile. */
 struct claim_entry {
@@ -145,6 +151,7 @@ struct working_set {
     bool tells;                /* notices are written: somebody may want to know */
 
     struct map events, types, bookings, users, holders, newest, user_bookings, replays, messages;
+    struct map webhooks;
     struct map line_changes;
     struct {
         struct login_entry **items;
@@ -201,6 +208,7 @@ struct holder_entry *working_set_holder(const struct working_set *set, uint64_t 
                                         uint64_t user_id);
 struct newest_entry *working_set_newest(const struct working_set *set, uint64_t event_id,
                                         uint64_t user_id);
+struct webhook_entry *working_set_webhook(const struct working_set *set, uint64_t id);
 struct message_entry *working_set_message(const struct working_set *set, uint64_t id);
 struct login_entry *working_set_login(const struct working_set *set, bool is_email,
                                       struct str folded);

@@ -49,6 +49,9 @@ struct store_driver {
     enum store_status (*list_messages)(struct store *, const struct message_query *, struct arena *,
                                        struct message_list *);
     enum store_status (*due_ways)(struct store *, int64_t, struct arena *, struct way_list *);
+    enum store_status (*list_webhooks)(struct store *, uint64_t, struct arena *,
+                                       struct webhook_list *);
+    enum store_status (*find_webhook)(struct store *, uint64_t, struct arena *, struct webhook **);
     enum store_status (*backup)(struct store *, const char *, struct arena *, const char **);
     enum store_status (*check)(struct store *, struct check_figures *,
                                void (*)(const char *, void *), void *);

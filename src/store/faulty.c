@@ -253,6 +253,18 @@ static enum store_status faulty_due_ways(struct store *store, int64_t now, struc
     READ(store_due_ways, store, now, arena, ret_list);
 }
 
+static enum store_status faulty_list_webhooks(struct store *store, uint64_t user_id,
+                                              struct arena *arena, struct webhook_list *ret_list)
+{
+    READ(store_list_webhooks, store, user_id, arena, ret_list);
+}
+
+static enum store_status faulty_find_webhook(struct store *store, uint64_t id, struct arena *arena,
+                                             struct webhook **ret_webhook)
+{
+    READ(store_find_webhook, store, id, arena, ret_webhook);
+}
+
 static enum store_status faulty_backup(struct store *store, const char *path, struct arena *arena,
                                        const char **ret_error)
 {
@@ -283,6 +295,7 @@ static enum store_status faulty_check(struct store *store, struct check_figures 
         .load_directory = faulty_load_directory, .directory_version = faulty_directory_version,    \
         .list_notices = faulty_list_notices, .outbox_position = faulty_outbox_position,            \
         .list_messages = faulty_list_messages, .due_ways = faulty_due_ways,                        \
+        .list_webhooks = faulty_list_webhooks, .find_webhook = faulty_find_webhook,                \
         .backup = faulty_backup, .check = faulty_check,                                            \
     }
 static const struct store_driver faulty_driver = FAULTY_DRIVER(false);

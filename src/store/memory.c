@@ -410,6 +410,7 @@ static enum store_status memory_load(struct store *store, struct working_set *se
     load_searches(database, set);
     load_replays(database, set);
     memory_load_outbox(database, set);
+    memory_load_webhooks(database, set);
     load_ids(database, set);
     pthread_rwlock_unlock(&database->lock);
     set->wants = false;
@@ -469,6 +470,7 @@ static enum store_status memory_directory_version(struct store *store, uint64_t 
         .load_directory = memory_load_directory, .directory_version = memory_directory_version,    \
         .list_notices = memory_list_notices, .outbox_position = memory_outbox_position,            \
         .list_messages = memory_list_messages, .due_ways = memory_due_ways,                        \
+        .list_webhooks = memory_list_webhooks, .find_webhook = memory_find_webhook,                \
         .backup = memory_backup, .check = memory_check,                                            \
     }
 const struct store_driver memory_driver = MEMORY_DRIVER(false);

@@ -31,6 +31,7 @@ enum table {
     LOGINS,       /* is it an e-mail address? folded text */
     NOTICES,      /* id */
     MESSAGES,     /* id */
+    WEBHOOKS,     /* id */
     MESSAGE_KEYS, /* 0; key as text: a row that is nothing but a key */
     /* indexes: rows that are nothing but a key */
     BOOKINGS_OF_USER,  /* user, booking */
@@ -128,6 +129,11 @@ struct notice_row {
 struct message_row {
     struct row key;
     struct message row;
+};
+
+struct webhook_row {
+    struct row key;
+    struct webhook row;
 };
 
 struct database {
@@ -289,12 +295,17 @@ enum store_status memory_load_directory(struct store *store, struct arena *arena
                                         struct directory_rows *ret_rows);
 
 /* memory_outbox.c */
+void memory_load_webhooks(const struct database *database, struct working_set *set);
 void memory_load_outbox(const struct database *database, struct working_set *set);
 enum store_status memory_list_notices(struct store *store, size_t limit, struct arena *arena,
                                       struct notice_list *ret_list);
 enum store_status memory_outbox_position(struct store *store, struct outbox_position *ret_position);
 enum store_status memory_list_messages(struct store *store, const struct message_query *query,
                                        struct arena *arena, struct message_list *ret_list);
+enum store_status memory_list_webhooks(struct store *store, uint64_t user_id, struct arena *arena,
+                                       struct webhook_list *ret_list);
+enum store_status memory_find_webhook(struct store *store, uint64_t id, struct arena *arena,
+                                      struct webhook **ret_webhook);
 enum store_status memory_due_ways(struct store *store, int64_t now, struct arena *arena,
                                   struct way_list *ret_list);
 

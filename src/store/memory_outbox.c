@@ -71,6 +71,28 @@ void memory_load_outbox(const struct database *database, struct working_set *set
     }
 }
 
+static struct webhook webhook_copy(const struct webhook_row *row, struct arena *arena)
+{
+    struct webhook webhook = row->row;
+    webhook.secret = arena_str(arena, webhook.secret);
+    webhook.old_secret = arena_str(arena, webhook.old_secret);
+    webhook.url = arena_str(arena, webhook.url);
+    webhook.description = arena_str(arena, webhook.description);
+    return webhook;
+}
+
+void memory_load_webhooks(const struct database *database, struct working_set *set)
+{
+    size_t at = 0;
+    for (struct webhook_entry *entry; (entry = map_each(&set->webhooks, &at));) {
+        if (entry->loaded) continue;
+        const struct webhook_row *row = row_at(database, WEBHOOKS, entry->id, 0);
+        entry->loaded = true;
+        entry->found = row != NULL;
+        if (row) entry->row = webhook_copy(row, set->arena);
+    }
+}
+
 /* ---- readers ---- */
 
 static struct database *read_locked(struct store *store)
@@ -136,12 +158,48 @@ enum store_status memory_due_ways(struct store *store, int64_t now, struct arena
     } ways = {0};
     struct rows rows = rows_all(database, MESSAGES);
     for (const struct message_row *row; (row = rows_next(&rows));) {
-        bool is_new = row->row.status == MESSAGE_WAITING && row->row.due_at <= now;
+        const struct webhook_row *webhook = row_at(database, WEBHOOKS, row->row.webhook_id, 0);
+        bool is_on = row->row.webhook_id == 0 || (webhook && webhook->row.status == WEBHOOK_ON);
+        bool is_new = is_on && row->row.status == MESSAGE_WAITING && row->row.due_at <= now;
         for (size_t i = 0; is_new && i < ways.count; i++)
             is_new = ways.items[i] != row->row.webhook_id;
         if (is_new) *ARRAY_PUSH(arena, &ways) = row->row.webhook_id;
     }
     pthread_rwlock_unlock(&database->lock);
     *ret_list = (struct way_list){ways.items, ways.count};
+    return STORE_OK;
+}
+
+enum store_status memory_list_webhooks(struct store *store, uint64_t user_id, struct arena *arena,
+                                       struct webhook_list *ret_list)
+{
+    struct database *database = read_locked(store);
+    struct {
+        struct webhook **items;
+        size_t count, size;
+    } webhooks = {0};
+    struct rows rows = rows_all(database, WEBHOOKS);
+    for (const struct webhook_row *row; (row = rows_next(&rows));) {
+        if (user_id && row->row.user_id != user_id) continue;
+        struct webhook *webhook = ARENA_NEW(arena, struct webhook);
+        *webhook = webhook_copy(row, arena);
+        *ARRAY_PUSH(arena, &webhooks) = webhook;
+    }
+    pthread_rwlock_unlock(&database->lock);
+    *ret_list = (struct webhook_list){webhooks.items, webhooks.count};
+    return STORE_OK;
+}
+
+enum store_status memory_find_webhook(struct store *store, uint64_t id, struct arena *arena,
+                                      struct webhook **ret_webhook)
+{
+    struct database *database = read_locked(store);
+    const struct webhook_row *row = row_at(database, WEBHOOKS, id, 0);
+    *ret_webhook = NULL;
+    if (row) {
+        *ret_webhook = ARENA_NEW(arena, struct webhook);
+        **ret_webhook = webhook_copy(row, arena);
+    }
+    pthread_rwlock_unlock(&database->lock);
     return STORE_OK;
 }

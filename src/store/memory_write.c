@@ -641,6 +641,51 @@ static bool message_delete(struct memory_store *memory, uint64_t id)
     return true;
 }
 
+static void webhook_put(struct memory_store *memory, const struct webhook *webhook)
+{
+    char *at;
+    size_t more =
+        webhook->secret.len + webhook->old_secret.len + webhook->url.len + webhook->description.len;
+    struct webhook_row *row = row_new(sizeof(*row), webhook->id, 0, (struct str){0}, more, &at);
+    row->row = *webhook;
+    row->row.secret = pack(&at, webhook->secret);
+    row->row.old_secret = pack(&at, webhook->old_secret);
+    row->row.url = pack(&at, webhook->url);
+    row->row.description = pack(&at, webhook->description);
+    put(memory, WEBHOOKS, row);
+}
+
+/* Those of a webhook, or those of a user. */
+static void drop_messages(struct memory_store *memory, uint64_t webhook_id, uint64_t user_id)
+{
+    struct {
+        uint64_t *items;
+        size_t count, size;
+    } ids = {0};
+    struct rows rows = rows_all(memory->database, MESSAGES);
+    for (struct message_row *row; (row = rows_next(&rows));)
+        if ((webhook_id && row->row.webhook_id == webhook_id) ||
+            (user_id && row->row.user_id == user_id))
+            *ARRAY_PUSH(&memory->scratch, &ids) = row->row.id;
+    for (size_t i = 0; i < ids.count; i++)
+        message_delete(memory, ids.items[i]);
+}
+
+static bool forget_user(struct memory_store *memory, uint64_t user_id)
+{
+    struct {
+        uint64_t *items;
+        size_t count, size;
+    } ids = {0};
+    struct rows rows = rows_all(memory->database, WEBHOOKS);
+    for (struct webhook_row *row; (row = rows_next(&rows));)
+        if (row->row.user_id == user_id) *ARRAY_PUSH(&memory->scratch, &ids) = row->row.id;
+    for (size_t i = 0; i < ids.count; i++)
+        drop(memory, WEBHOOKS, ids.items[i], 0);
+    drop_messages(memory, 0, user_id);
+    return true;
+}
+
 static void prune_messages(struct memory_store *memory, const struct change *change)
 {
     struct {
@@ -701,6 +746,13 @@ static bool apply(struct memory_store *memory, const struct change *change)
     case CHANGE_MESSAGE_INSERT: return message_insert(memory, change->message);
     case CHANGE_MESSAGE_UPDATE: return message_update(memory, change->message);
     case CHANGE_MESSAGE_DELETE: return message_delete(memory, change->message->id);
+    case CHANGE_WEBHOOK_INSERT:
+    case CHANGE_WEBHOOK_UPDATE: webhook_put(memory, change->webhook); return true;
+    case CHANGE_WEBHOOK_DELETE:
+        drop(memory, WEBHOOKS, change->webhook->id, 0);
+        drop_messages(memory, change->webhook->id, 0);
+        return true;
+    case CHANGE_FORGET_USER: return forget_user(memory, change->user_id);
     }
     assert(!"a kind of change that is not written");
     return false;

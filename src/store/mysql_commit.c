@@ -408,6 +408,10 @@ static void write_change(struct writing *writing, const struct change *change)
     case CHANGE_MESSAGE_INSERT:
     case CHANGE_MESSAGE_UPDATE:
     case CHANGE_MESSAGE_DELETE: maria_write_outbox(store, change); break;
+    case CHANGE_WEBHOOK_INSERT:
+    case CHANGE_WEBHOOK_UPDATE:
+    case CHANGE_WEBHOOK_DELETE:
+    case CHANGE_FORGET_USER: maria_write_webhook(store, change); break;
     default: assert(!"a change that is not written");
     }
 }

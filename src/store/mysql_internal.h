@@ -274,6 +274,14 @@ struct maria_buckets maria_buckets(struct maria_store *store, uint64_t event_id,
 enum store_status maria_load(struct store *store, struct working_set *set);
 enum store_status maria_commit(struct store *store, struct working_set *set);
 
+/* mysql_webhooks.c */
+void maria_load_webhooks(struct maria_store *store, struct working_set *set);
+void maria_write_webhook(struct maria_store *store, const struct change *change);
+enum store_status maria_list_webhooks(struct store *store, uint64_t user_id, struct arena *arena,
+                                      struct webhook_list *ret_list);
+enum store_status maria_find_webhook(struct store *store, uint64_t id, struct arena *arena,
+                                     struct webhook **ret_webhook);
+
 /* mysql_outbox.c; an error is cut to so many octets */
 enum { MESSAGE_ERROR_MAX = 1000 };
 void maria_load_outbox(struct maria_store *store, struct working_set *set);

@@ -536,6 +536,7 @@ enum store_status maria_load(struct store *base, struct working_set *set)
     load_holders(store, set);
     load_replays(store, set);
     maria_load_outbox(store, set);
+    maria_load_webhooks(store, set);
     supply_ids(store, set);
     if (store->status != STORE_OK) return maria_roll_back(store);
     set->wants = false;

@@ -509,27 +509,49 @@
     X(MESSAGE_UPDATE, "UPDATE outbox SET status = ?2, tries = ?3, due_at = ?4, settled_at = ?5, "  \
                       "answer = ?6, error = ?7 WHERE id = ?1")                                     \
     X(MESSAGE_DELETE, "DELETE FROM outbox WHERE id = ?1")                                          \
-    X(MESSAGES_BY_ID,                                                                              \
-      "SELECT " MARIA_MESSAGE_COLUMNS " FROM " MARIA_IDS(                                          \
-          "?1") "outbox AS o FORCE INDEX (PRIMARY) ON o.id = j.id FOR UPDATE")                     \
-    X(MESSAGES_DUE,                                                                                \
-      "SELECT " MARIA_MESSAGE_COLUMNS " FROM outbox AS o FORCE INDEX (outbox_due) "                \
-      "WHERE o.status = 1 AND o.webhook_id = ?1 AND o.due_at <= ?2 "                               \
-      "AND NOT EXISTS (SELECT 1 FROM outbox AS e FORCE INDEX (outbox_order) "                      \
-      "WHERE e.status = 1 AND e.webhook_id = ?1 AND e.subject = o.subject "                        \
-      "AND e.subject <> 0 AND e.id < o.id) ORDER BY o.due_at, o.id LIMIT ?3 FOR UPDATE SKIP LOCKED")     \
+    X(MESSAGES_BY_ID, "SELECT " MARIA_MESSAGE_COLUMNS " FROM " MARIA_IDS(                          \
+                          "?1") "outbox AS o FORCE INDEX (PRIMARY) ON o.id = j.id FOR UPDATE")     \
+    X(MESSAGES_DUE, "SELECT " MARIA_MESSAGE_COLUMNS " FROM outbox AS o FORCE INDEX (outbox_due) "  \
+                    "WHERE o.status = 1 AND o.webhook_id = ?1 AND o.due_at <= ?2 "                 \
+                    "AND NOT EXISTS (SELECT 1 FROM outbox AS e FORCE INDEX (outbox_order) "        \
+                    "WHERE e.status = 1 AND e.webhook_id = ?1 AND e.subject = o.subject "          \
+                    "AND e.subject <> 0 AND e.id < o.id) ORDER BY o.due_at, o.id LIMIT ?3 FOR "    \
+                    "UPDATE SKIP LOCKED")                                                          \
     X(MESSAGES, "SELECT " MARIA_MESSAGE_COLUMNS " FROM outbox AS o FORCE INDEX (PRIMARY) "         \
                 "WHERE o.id < ?1 AND (?2 < 0 OR o.status = ?2) ORDER BY o.id DESC LIMIT ?3")       \
-    X(MESSAGES_OF_WAY, "SELECT " MARIA_MESSAGE_COLUMNS                                             \
-                       " FROM outbox AS o FORCE INDEX (outbox_by_webhook) "                        \
-                       "WHERE o.webhook_id = ?4 AND o.id < ?1 AND (?2 < 0 OR o.status = ?2) "      \
-                       "ORDER BY o.id DESC LIMIT ?3")                                              \
+    X(MESSAGES_OF_WAY,                                                                             \
+      "SELECT " MARIA_MESSAGE_COLUMNS " FROM outbox AS o FORCE INDEX (outbox_by_webhook) "         \
+      "WHERE o.webhook_id = ?4 AND o.id < ?1 AND (?2 < 0 OR o.status = ?2) "                       \
+      "ORDER BY o.id DESC LIMIT ?3")                                                               \
     X(DUE_WAYS,                                                                                    \
       "SELECT w.id FROM (SELECT 0 AS id UNION ALL SELECT id FROM webhooks WHERE status = 1) AS w " \
       "WHERE EXISTS (SELECT 1 FROM outbox AS o FORCE INDEX (outbox_due) "                          \
       "WHERE o.status = 1 AND o.webhook_id = w.id AND o.due_at <= ?1)")                            \
     X(PRUNE_SENT, "DELETE FROM outbox WHERE status = 2 AND settled_at < ?1 LIMIT ?2")              \
     X(PRUNE_PARKED, "DELETE FROM outbox WHERE status = 3 AND settled_at < ?1 LIMIT ?2")
+
+/* ---- webhooks ---- */
+
+#define MARIA_WEBHOOK_COLUMNS                                                                      \
+    "id, user_id, everything, topics, status, failing_since, created_at, updated_at, "             \
+    "old_secret_until, secret, old_secret, url, description"
+
+#define MARIA_WEBHOOK_STATEMENTS(X)                                                                \
+    X(WEBHOOK_PUT,                                                                                 \
+      "INSERT INTO webhooks (" MARIA_WEBHOOK_COLUMNS ") "                                          \
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) "                           \
+      "ON DUPLICATE KEY UPDATE topics = ?4, status = ?5, failing_since = ?6, "                     \
+      "updated_at = ?8, old_secret_until = ?9, secret = ?10, old_secret = ?11, url = ?12, "        \
+      "description = ?13")                                                                         \
+    X(WEBHOOK_DELETE, "DELETE FROM webhooks WHERE id = ?1")                                        \
+    X(MESSAGES_OF_WEBHOOK_DELETE, "DELETE FROM outbox WHERE webhook_id = ?1")                      \
+    X(MESSAGES_OF_USER_DELETE, "DELETE FROM outbox WHERE user_id = ?1")                            \
+    X(WEBHOOKS_OF_USER_DELETE, "DELETE FROM webhooks WHERE user_id = ?1")                          \
+    X(WEBHOOK, "SELECT " MARIA_WEBHOOK_COLUMNS " FROM webhooks WHERE id = ?1")                     \
+    X(WEBHOOKS_OF_USER,                                                                            \
+      "SELECT " MARIA_WEBHOOK_COLUMNS " FROM webhooks WHERE user_id = ?1 ORDER BY id")             \
+    X(WEBHOOKS, "SELECT " MARIA_WEBHOOK_COLUMNS " FROM webhooks ORDER BY id")                      \
+    X(WEBHOOK_LOCK, "SELECT " MARIA_WEBHOOK_COLUMNS " FROM webhooks WHERE id = ?1 FOR UPDATE")
 
 #define MARIA_STATEMENTS(X)                                                                        \
     MARIA_COMMON_STATEMENTS(X)                                                                     \
@@ -538,6 +560,7 @@
     MARIA_READ_STATEMENTS(X)                                                                       \
     MARIA_SEARCH_STATEMENTS(X)                                                                     \
     MARIA_CHECK_STATEMENTS(X)                                                                      \
-    MARIA_OUTBOX_STATEMENTS(X)
+    MARIA_OUTBOX_STATEMENTS(X)                                                                     \
+    MARIA_WEBHOOK_STATEMENTS(X)
 
 #endif

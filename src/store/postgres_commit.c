@@ -410,6 +410,10 @@ static void write_change(struct committing *committing, const struct change *cha
     case CHANGE_MESSAGE_INSERT:
     case CHANGE_MESSAGE_UPDATE:
     case CHANGE_MESSAGE_DELETE: postgres_write_outbox(store, change); break;
+    case CHANGE_WEBHOOK_INSERT:
+    case CHANGE_WEBHOOK_UPDATE:
+    case CHANGE_WEBHOOK_DELETE:
+    case CHANGE_FORGET_USER: postgres_write_webhook(store, change); break;
     default: assert(!"a kind of change that is not written");
     }
 }

@@ -221,6 +221,14 @@ void postgres_free(struct postgres_store *store);
 enum store_status postgres_load(struct store *store, struct working_set *set);
 enum store_status postgres_commit(struct store *store, struct working_set *set);
 
+/* postgres_webhooks.c */
+void postgres_load_webhooks(struct postgres_store *store, struct working_set *set);
+void postgres_write_webhook(struct postgres_store *store, const struct change *change);
+enum store_status postgres_list_webhooks(struct store *store, uint64_t user_id, struct arena *arena,
+                                         struct webhook_list *ret_list);
+enum store_status postgres_find_webhook(struct store *store, uint64_t id, struct arena *arena,
+                                        struct webhook **ret_webhook);
+
 /* postgres_outbox.c */
 void postgres_load_outbox(struct postgres_store *store, struct working_set *set);
 void postgres_write_outbox(struct postgres_store *store, const struct change *change);

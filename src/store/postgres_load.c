@@ -538,6 +538,7 @@ enum store_status postgres_load(struct store *base, struct working_set *set)
         load_all(&loading);
         if (set->position.needed || set->claims.count || set->messages.count)
             postgres_load_outbox(loading.store, set);
+        if (set->webhooks.count) postgres_load_webhooks(loading.store, set);
     }
     if (loading.store->status != STORE_OK) return postgres_roll_back(loading.store);
     set->wants = false;

@@ -532,8 +532,9 @@
       "VALUES ($1, $2, $3, $4, $5, 0)")                                                            \
     X(NOTICE_TOLD, "nn", "UPDATE notices SET told = $2 WHERE id = $1")                             \
     X(NOTICE_DELETE, "n", "DELETE FROM notices WHERE id = $1")                                     \
-    X(NOTICES, "n", "SELECT id, topic, event_id, user_id, webhook_id, at, told FROM notices "      \
-                    "ORDER BY id LIMIT $1")                                                        \
+    X(NOTICES, "n",                                                                                \
+      "SELECT id, topic, event_id, user_id, webhook_id, at, told FROM notices "                    \
+      "ORDER BY id LIMIT $1")                                                                      \
     X(OUTBOX_POSITION, "", "SELECT journal_id, turn FROM outbox_position WHERE id = 1")            \
     X(OUTBOX_POSITION_LOCK, "",                                                                    \
       "SELECT journal_id, turn FROM outbox_position WHERE id = 1 FOR UPDATE")                      \
@@ -549,16 +550,18 @@
       "UPDATE outbox SET status = $2, tries = $3, due_at = $4, settled_at = $5, answer = $6, "     \
       "error = $7 WHERE id = $1")                                                                  \
     X(MESSAGE_DELETE, "n", "DELETE FROM outbox WHERE id = $1")                                     \
-    X(MESSAGES_BY_ID, "N", "SELECT " POSTGRES_MESSAGE_COLUMNS " FROM outbox AS o "                 \
-                           "WHERE o.id = ANY ($1::bigint[]) ORDER BY o.id FOR UPDATE")             \
+    X(MESSAGES_BY_ID, "N",                                                                         \
+      "SELECT " POSTGRES_MESSAGE_COLUMNS " FROM outbox AS o "                                      \
+      "WHERE o.id = ANY ($1::bigint[]) ORDER BY o.id FOR UPDATE")                                  \
     X(MESSAGES_DUE, "nnn",                                                                         \
       "SELECT " POSTGRES_MESSAGE_COLUMNS " FROM outbox AS o WHERE o.status = 1 "                   \
       "AND o.webhook_id = $1 AND o.due_at <= $2 AND NOT EXISTS (SELECT 1 FROM outbox AS e "        \
       "WHERE e.status = 1 AND e.webhook_id = o.webhook_id AND e.subject = o.subject "              \
-      "AND e.subject <> 0 AND e.id < o.id) ORDER BY o.due_at, o.id LIMIT $3 "                            \
+      "AND e.subject <> 0 AND e.id < o.id) ORDER BY o.due_at, o.id LIMIT $3 "                      \
       "FOR UPDATE OF o SKIP LOCKED")                                                               \
-    X(MESSAGES, "nnn", "SELECT " POSTGRES_MESSAGE_COLUMNS " FROM outbox AS o WHERE o.id < $1 "     \
-                       "AND ($2 < 0 OR o.status = $2) ORDER BY o.id DESC LIMIT $3")                \
+    X(MESSAGES, "nnn",                                                                             \
+      "SELECT " POSTGRES_MESSAGE_COLUMNS " FROM outbox AS o WHERE o.id < $1 "                      \
+      "AND ($2 < 0 OR o.status = $2) ORDER BY o.id DESC LIMIT $3")                                 \
     X(MESSAGES_OF_WAY, "nnnn",                                                                     \
       "SELECT " POSTGRES_MESSAGE_COLUMNS " FROM outbox AS o WHERE o.webhook_id = $4 "              \
       "AND o.id < $1 AND ($2 < 0 OR o.status = $2) ORDER BY o.id DESC LIMIT $3")                   \
@@ -570,6 +573,32 @@
       "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE status > 1 "                    \
       "AND settled_at < $1 AND (status = 2 OR settled_at < $2) LIMIT $3)")
 
+/* ---- webhooks ---- */
+
+#define POSTGRES_WEBHOOK_COLUMNS                                                                   \
+    "id, user_id, everything, topics, status, failing_since, created_at, updated_at, "             \
+    "old_secret_until, secret, old_secret, url, description"
+
+#define POSTGRES_WEBHOOK_STATEMENTS(X)                                                             \
+    X(WEBHOOK_PUT, "nnnnnnnnnbbtt",                                                                \
+      "INSERT INTO webhooks (" POSTGRES_WEBHOOK_COLUMNS ") "                                       \
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "                           \
+      "ON CONFLICT (id) DO UPDATE SET topics = excluded.topics, status = excluded.status, "        \
+      "failing_since = excluded.failing_since, updated_at = excluded.updated_at, "                 \
+      "old_secret_until = excluded.old_secret_until, secret = excluded.secret, "                   \
+      "old_secret = excluded.old_secret, url = excluded.url, "                                     \
+      "description = excluded.description")                                                        \
+    X(WEBHOOK_DELETE, "n", "DELETE FROM webhooks WHERE id = $1")                                   \
+    X(MESSAGES_OF_WEBHOOK_DELETE, "n", "DELETE FROM outbox WHERE webhook_id = $1")                 \
+    X(MESSAGES_OF_USER_DELETE, "n", "DELETE FROM outbox WHERE user_id = $1")                       \
+    X(WEBHOOKS_OF_USER_DELETE, "n", "DELETE FROM webhooks WHERE user_id = $1")                     \
+    X(WEBHOOK, "n", "SELECT " POSTGRES_WEBHOOK_COLUMNS " FROM webhooks WHERE id = $1")             \
+    X(WEBHOOKS_OF_USER, "n",                                                                       \
+      "SELECT " POSTGRES_WEBHOOK_COLUMNS " FROM webhooks WHERE user_id = $1 ORDER BY id")          \
+    X(WEBHOOKS, "", "SELECT " POSTGRES_WEBHOOK_COLUMNS " FROM webhooks ORDER BY id")               \
+    X(WEBHOOK_LOCK, "n",                                                                           \
+      "SELECT " POSTGRES_WEBHOOK_COLUMNS " FROM webhooks WHERE id = $1 FOR UPDATE")
+
 #define POSTGRES_STATEMENTS(X)                                                                     \
     POSTGRES_COMMON_STATEMENTS(X)                                                                  \
     POSTGRES_LOAD_STATEMENTS(X)                                                                    \
@@ -577,6 +606,7 @@
     POSTGRES_READ_STATEMENTS(X)                                                                    \
     POSTGRES_SEARCH_STATEMENTS(X)                                                                  \
     POSTGRES_CHECK_STATEMENTS(X)                                                                   \
-    POSTGRES_OUTBOX_STATEMENTS(X)
+    POSTGRES_OUTBOX_STATEMENTS(X)                                                                  \
+    POSTGRES_WEBHOOK_STATEMENTS(X)
 
 #endif

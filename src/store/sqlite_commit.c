@@ -266,6 +266,10 @@ static void write_change(struct sqlite_store *store, const struct change *change
     case CHANGE_MESSAGE_INSERT:
     case CHANGE_MESSAGE_UPDATE:
     case CHANGE_MESSAGE_DELETE: sqlite_write_outbox(store, change); break;
+    case CHANGE_WEBHOOK_INSERT:
+    case CHANGE_WEBHOOK_UPDATE:
+    case CHANGE_WEBHOOK_DELETE:
+    case CHANGE_FORGET_USER: sqlite_write_webhook(store, change); break;
     }
 }
 

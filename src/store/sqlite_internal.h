@@ -167,6 +167,14 @@ sqlite3_stmt *sqlite_find_replay(struct sqlite_store *store, const struct replay
 enum store_status sqlite_load(struct store *store, struct working_set *set);
 enum store_status sqlite_commit(struct store *store, struct working_set *set);
 
+/* sqlite_webhooks.c */
+void sqlite_load_webhooks(struct sqlite_store *store, struct working_set *set);
+void sqlite_write_webhook(struct sqlite_store *store, const struct change *change);
+enum store_status sqlite_list_webhooks(struct store *store, uint64_t user_id, struct arena *arena,
+                                       struct webhook_list *ret_list);
+enum store_status sqlite_find_webhook(struct store *store, uint64_t id, struct arena *arena,
+                                      struct webhook **ret_webhook);
+
 /* sqlite_outbox.c */
 void sqlite_load_outbox(struct sqlite_store *store, struct working_set *set);
 void sqlite_write_outbox(struct sqlite_store *store, const struct change *change);

@@ -328,6 +328,7 @@ enum store_status sqlite_load(struct store *base, struct working_set *set)
     load_bookings(store, set);
     load_people(store, set);
     sqlite_load_outbox(store, set);
+    sqlite_load_webhooks(store, set);
     supply_ids(store, set);
     if (store->status != STORE_OK) return sqlite_roll_back(store);
     set->wants = false;

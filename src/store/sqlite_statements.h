@@ -381,12 +381,11 @@
                       "answer = ?6, error = ?7 WHERE id = ?1")                                     \
     X(MESSAGE_DELETE, "DELETE FROM outbox WHERE id = ?1")                                          \
     X(MESSAGE, "SELECT " SQLITE_MESSAGE_COLUMNS " FROM outbox AS o WHERE o.id = ?1")               \
-    X(MESSAGES_DUE, "SELECT " SQLITE_MESSAGE_COLUMNS                                               \
-                    " FROM outbox AS o INDEXED BY outbox_due "                                     \
+    X(MESSAGES_DUE, "SELECT " SQLITE_MESSAGE_COLUMNS " FROM outbox AS o INDEXED BY outbox_due "    \
                     "WHERE o.status = 1 AND o.webhook_id = ?1 AND o.due_at <= ?2 "                 \
                     "AND NOT EXISTS (SELECT 1 FROM outbox AS e INDEXED BY outbox_order "           \
                     "WHERE e.status = 1 AND e.webhook_id = ?1 AND e.subject = o.subject "          \
-                    "AND e.subject <> 0 AND e.id < o.id) ORDER BY o.due_at, o.id LIMIT ?3")              \
+                    "AND e.subject <> 0 AND e.id < o.id) ORDER BY o.due_at, o.id LIMIT ?3")        \
     X(MESSAGES, "SELECT " SQLITE_MESSAGE_COLUMNS " FROM outbox AS o "                              \
                 "WHERE o.id < ?1 AND (?2 < 0 OR o.status = ?2) ORDER BY o.id DESC LIMIT ?3")       \
     X(MESSAGES_OF_WAY, "SELECT " SQLITE_MESSAGE_COLUMNS                                            \
@@ -400,6 +399,30 @@
       "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_settled "           \
       "WHERE status > 1 AND settled_at < ?1 AND (status = 2 OR settled_at < ?2) LIMIT ?3)")
 
+/* ---- webhooks ---- */
+
+#define SQLITE_WEBHOOK_COLUMNS                                                                     \
+    "id, user_id, everything, topics, status, failing_since, created_at, updated_at, "             \
+    "old_secret_until, secret, old_secret, url, description"
+
+#define SQLITE_WEBHOOK_STATEMENTS(X)                                                               \
+    X(WEBHOOK_PUT,                                                                                 \
+      "INSERT INTO webhooks (" SQLITE_WEBHOOK_COLUMNS ") "                                         \
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) "                           \
+      "ON CONFLICT (id) DO UPDATE SET topics = excluded.topics, status = excluded.status, "        \
+      "failing_since = excluded.failing_since, updated_at = excluded.updated_at, "                 \
+      "old_secret_until = excluded.old_secret_until, secret = excluded.secret, "                   \
+      "old_secret = excluded.old_secret, url = excluded.url, "                                     \
+      "description = excluded.description")                                                        \
+    X(WEBHOOK_DELETE, "DELETE FROM webhooks WHERE id = ?1")                                        \
+    X(MESSAGES_OF_WEBHOOK_DELETE, "DELETE FROM outbox WHERE webhook_id = ?1")                      \
+    X(MESSAGES_OF_USER_DELETE, "DELETE FROM outbox WHERE user_id = ?1")                            \
+    X(WEBHOOKS_OF_USER_DELETE, "DELETE FROM webhooks WHERE user_id = ?1")                          \
+    X(WEBHOOK, "SELECT " SQLITE_WEBHOOK_COLUMNS " FROM webhooks WHERE id = ?1")                    \
+    X(WEBHOOKS_OF_USER,                                                                            \
+      "SELECT " SQLITE_WEBHOOK_COLUMNS " FROM webhooks WHERE user_id = ?1 ORDER BY id")            \
+    X(WEBHOOKS, "SELECT " SQLITE_WEBHOOK_COLUMNS " FROM webhooks ORDER BY id")
+
 #define SQLITE_STATEMENTS(X)                                                                       \
     SQLITE_COMMON_STATEMENTS(X)                                                                    \
     SQLITE_LOAD_STATEMENTS(X)                                                                      \
@@ -407,6 +430,7 @@
     SQLITE_READ_STATEMENTS(X)                                                                      \
     SQLITE_SEARCH_STATEMENTS(X)                                                                    \
     SQLITE_CHECK_STATEMENTS(X)                                                                     \
-    SQLITE_OUTBOX_STATEMENTS(X)
+    SQLITE_OUTBOX_STATEMENTS(X)                                                                    \
+    SQLITE_WEBHOOK_STATEMENTS(X)
 
 #endif

@@ -198,6 +198,18 @@ enum store_status store_due_ways(struct store *store, int64_t now, struct arena 
     return store->driver->due_ways(store, now, arena, ret_list);
 }
 
+enum store_status store_list_webhooks(struct store *store, uint64_t user_id, struct arena *arena,
+                                      struct webhook_list *ret_list)
+{
+    return store->driver->list_webhooks(store, user_id, arena, ret_list);
+}
+
+enum store_status store_find_webhook(struct store *store, uint64_t id, struct arena *arena,
+                                     struct webhook **ret_webhook)
+{
+    return store->driver->find_webhook(store, id, arena, ret_webhook);
+}
+
 enum store_status store_backup(struct store *store, const char *path, struct arena *arena,
                                const char **ret_error)
 {

@@ -262,6 +262,17 @@ struct message_list {
 enum store_status store_list_messages(struct store *store, const struct message_query *query,
                                       struct arena *arena, struct message_list *ret_list);
 
+struct webhook_list {
+    struct webhook **items; /* by id */
+    size_t count;
+};
+
+/* Of this user, or (0) of everybody. */
+enum store_status store_list_webhooks(struct store *store, uint64_t user_id, struct arena *arena,
+                                      struct webhook_list *ret_list);
+enum store_status store_find_webhook(struct store *store, uint64_t id, struct arena *arena,
+                                     struct webhook **ret_webhook);
+
 /* The ways by which something is due at 'now': 0 for mail, and webhooks that are on. */
 struct way_list {
     uint64_t *webhook_ids;
