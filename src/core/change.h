@@ -100,4 +100,10 @@ struct change {
     };
 };
 
+/* It writes rows of the journal. */
+static inline bool change_is_journaled(const struct change *change)
+{
+    return change->kind == CHANGE_JOURNAL || change->kind == CHANGE_EVENT_CANCEL;
+}
+
 #endif

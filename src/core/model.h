@@ -125,6 +125,7 @@ struct payment {
 };
 
 struct journal_entry {
+    uint64_t id; /* rising, with gaps; the store gives it: 0 until it is written */
     uint64_t booking_id, event_id, ticket_type_id;
     enum booking_status from, to;
     uint32_t quantity; /* tickets that changed their state */

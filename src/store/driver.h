@@ -36,6 +36,8 @@ struct store_driver {
                                       struct ticket_list *);
     enum store_status (*booking_history)(struct store *, uint64_t, struct arena *,
                                          struct journal_list *);
+    enum store_status (*list_journal)(struct store *, const struct journal_query *, struct arena *,
+                                      struct journal_page *);
     enum store_status (*booking_payments)(struct store *, uint64_t, struct arena *,
                                           struct payment_list *);
     enum store_status (*find_user)(struct store *, uint64_t, struct str, struct str, struct arena *,

@@ -198,6 +198,12 @@ static enum store_status faulty_booking_history(struct store *store, uint64_t bo
     READ(store_booking_history, store, booking_id, arena, ret_list);
 }
 
+static enum store_status faulty_list_journal(struct store *store, const struct journal_query *query,
+                                             struct arena *arena, struct journal_page *ret_page)
+{
+    READ(store_list_journal, store, query, arena, ret_page);
+}
+
 static enum store_status faulty_booking_payments(struct store *store, uint64_t booking_id,
                                                  struct arena *arena, struct payment_list *ret_list)
 {
@@ -296,7 +302,7 @@ static enum store_status faulty_check(struct store *store, struct check_figures 
         .list_notices = faulty_list_notices, .outbox_position = faulty_outbox_position,            \
         .list_messages = faulty_list_messages, .due_ways = faulty_due_ways,                        \
         .list_webhooks = faulty_list_webhooks, .find_webhook = faulty_find_webhook,                \
-        .backup = faulty_backup, .check = faulty_check,                                            \
+        .list_journal = faulty_list_journal, .backup = faulty_backup, .check = faulty_check,       \
     }
 static const struct store_driver faulty_driver = FAULTY_DRIVER(false);
 static const struct store_driver faulty_shared_driver = FAULTY_DRIVER(true);

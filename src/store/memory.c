@@ -471,7 +471,7 @@ static enum store_status memory_directory_version(struct store *store, uint64_t 
         .list_notices = memory_list_notices, .outbox_position = memory_outbox_position,            \
         .list_messages = memory_list_messages, .due_ways = memory_due_ways,                        \
         .list_webhooks = memory_list_webhooks, .find_webhook = memory_find_webhook,                \
-        .backup = memory_backup, .check = memory_check,                                            \
+        .list_journal = memory_list_journal, .backup = memory_backup, .check = memory_check,       \
     }
 const struct store_driver memory_driver = MEMORY_DRIVER(false);
 static const struct store_driver memory_shared_driver = MEMORY_DRIVER(true);

@@ -41,6 +41,7 @@ enum table {
     ENDED_AT,          /* updated_at, booking */
     NUMBERS_OF,        /* booking, number */
     RETURNED,          /* event, number */
+    FEED,              /* order of writing in the journal, booking */
     TABLE_COUNT,
 };
 
@@ -284,6 +285,8 @@ enum store_status memory_list_tickets(struct store *store, uint64_t event_id, ui
                                       struct ticket_list *ret_list);
 enum store_status memory_booking_history(struct store *store, uint64_t booking_id,
                                          struct arena *arena, struct journal_list *ret_list);
+enum store_status memory_list_journal(struct store *store, const struct journal_query *query,
+                                      struct arena *arena, struct journal_page *ret_page);
 enum store_status memory_booking_payments(struct store *store, uint64_t booking_id,
                                           struct arena *arena, struct payment_list *ret_list);
 enum store_status memory_find_user(struct store *store, uint64_t id, struct str folded_email,

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "store/memory_internal.h"
 
+enum { JOURNAL_LOOKS = 1000 }; /* rows of the journal that one call looks at */
+
 static struct database *begin_read(struct store *store)
 {
     struct database *database = ((struct memory_store *)store)->database;
@@ -290,6 +292,41 @@ enum store_status memory_booking_history(struct store *store, uint64_t booking_i
     for (const struct journal_row *row; (row = rows_next(&rows));)
         *ARRAY_PUSH(arena, &found) = row->row;
     *ret_list = (struct journal_list){found.items, found.count};
+    return end_read(database);
+}
+
+static bool entry_matches(const struct database *database, const struct journal_query *query,
+                          const struct journal_entry *entry)
+{
+    if (query->event_id) return entry->event_id == query->event_id;
+    if (!query->organizer_id) return true;
+    const struct event_row *event = row_at(database, EVENTS, entry->event_id, 0);
+    return event && event->row.organizer_id == query->organizer_id;
+}
+
+/* Ids are given out under the lock, and all of a batch is written under it. */
+enum store_status memory_list_journal(struct store *store, const struct journal_query *query,
+                                      struct arena *arena, struct journal_page *ret_page)
+{
+    struct database *database = begin_read(store);
+    struct {
+        struct journal_entry *items;
+        size_t count, size;
+    } found = {0};
+    uint64_t at = query->after, end = database->journal_rows;
+    struct rows rows = rows_all(database, FEED);
+    rows.node = g_tree_lower_bound(database->tables[FEED], &(struct row){.a = at + 1});
+    for (size_t looks = 0; looks < JOURNAL_LOOKS && found.count < query->limit; looks++) {
+        const struct row *place = rows_next(&rows);
+        if (!place) {
+            if (at < end) at = end;
+            break;
+        }
+        const struct journal_row *row = row_at(database, JOURNAL, place->b, place->a);
+        at = place->a;
+        if (entry_matches(database, query, &row->row)) *ARRAY_PUSH(arena, &found) = row->row;
+    }
+    *ret_page = (struct journal_page){found.items, found.count, at, end, end};
     return end_read(database);
 }
 

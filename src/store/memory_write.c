@@ -181,7 +181,9 @@ static bool journal_add(struct memory_store *memory, const struct journal_entry 
     struct journal_row *row =
         ROW_NEW(struct journal_row, entry->booking_id, ++memory->database->journal_rows);
     row->row = *entry;
+    row->row.id = row->key.b;
     put(memory, JOURNAL, row);
+    put(memory, FEED, ROW_NEW(struct row, row->row.id, entry->booking_id));
     return true;
 }
 

@@ -2,7 +2,7 @@
 /* MariaDB, and MySQL where the two are alike: the connection, transactions, settings, and what
  * became of a batch. Opening stands in mysql_open.c, statements in mysql_query.c and mysql_rows.c,
  * what is loaded, written, found and checked in mysql_load.c, mysql_commit.c, mysql_read.c,
- * mysql_search.c and mysql_check.c.
+ * mysql_journal.c, mysql_search.c and mysql_check.c.
  *
  * A connection that is lost is set up again by whoever needs it next, a few times a second at
  * most. Nothing is lost with it but the transaction that was going on. */
@@ -348,6 +348,7 @@ const struct store_driver mysql_driver = {
     .list_bookings = maria_list_bookings,
     .list_tickets = maria_list_tickets,
     .booking_history = maria_booking_history,
+    .list_journal = maria_list_journal,
     .booking_payments = maria_booking_payments,
     .find_user = maria_find_user,
     .list_users = maria_list_users,

@@ -552,9 +552,7 @@ static void write_replays(struct writing *writing)
 static bool needs_sequences(const struct working_set *set)
 {
     for (size_t i = 0; i < set->changes.count; i++)
-        if (set->changes.items[i].kind == CHANGE_JOURNAL ||
-            set->changes.items[i].kind == CHANGE_EVENT_CANCEL)
-            return true;
+        if (change_is_journaled(&set->changes.items[i])) return true;
     for (int i = 0; i < SEQUENCE_COUNT; i++)
         if (set->ids[i].used) return true;
     return false;

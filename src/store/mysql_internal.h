@@ -307,6 +307,8 @@ enum store_status maria_list_tickets(struct store *store, uint64_t event_id, uin
                                      struct ticket_list *ret_list);
 enum store_status maria_booking_history(struct store *store, uint64_t booking_id,
                                         struct arena *arena, struct journal_list *ret_list);
+enum store_status maria_list_journal(struct store *store, const struct journal_query *query,
+                                     struct arena *arena, struct journal_page *ret_page);
 enum store_status maria_booking_payments(struct store *store, uint64_t booking_id,
                                          struct arena *arena, struct payment_list *ret_list);
 enum store_status maria_find_user(struct store *store, uint64_t id, struct str folded_email,

@@ -250,31 +250,6 @@ enum store_status maria_list_tickets(struct store *base, uint64_t event_id, uint
     return maria_end_read(store);
 }
 
-enum store_status maria_booking_history(struct store *base, uint64_t booking_id,
-                                        struct arena *arena, struct journal_list *ret_list)
-{
-    struct maria_store *store = maria_begin_read(base);
-    struct {
-        struct journal_entry *items;
-        size_t count, size;
-    } entries = {0};
-    struct maria_rows *rows = QUERY(store, HISTORY, NUM(booking_id));
-    while (maria_next(store, rows))
-        *ARRAY_PUSH(arena, &entries) = (struct journal_entry){
-            .booking_id = booking_id,
-            .event_id = maria_u64(rows, 0),
-            .ticket_type_id = maria_u64(rows, 1),
-            .from = (enum booking_status)maria_i64(rows, 2),
-            .to = (enum booking_status)maria_i64(rows, 3),
-            .quantity = maria_u32(rows, 4),
-            .actor_id = maria_u64(rows, 5),
-            .at = maria_i64(rows, 6),
-            .reason = maria_text(rows, 7, arena).data,
-        };
-    *ret_list = (struct journal_list){entries.items, entries.count};
-    return maria_end_read(store);
-}
-
 enum store_status maria_booking_payments(struct store *base, uint64_t booking_id,
                                          struct arena *arena, struct payment_list *ret_list)
 {

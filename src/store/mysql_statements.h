@@ -315,6 +315,16 @@
     ") AND h.id < ?2 AND (?4 IS NULL OR " MARIA_USER_HAS_WORDS(                                    \
         "?4", "h.user_id") ") ORDER BY h.id DESC LIMIT ?5)"
 
+#define MARIA_JOURNAL_COLUMNS                                                                      \
+    "j.booking_id, j.id, j.event_id, j.ticket_type_id, j.from_status, j.to_status, j.quantity, "   \
+    "j.actor_id, j.at, j.reason"
+
+/* Found in the index alone, before the rows are read. */
+#define MARIA_FEED(which)                                                                          \
+    "SELECT " MARIA_JOURNAL_COLUMNS " FROM (SELECT h.booking_id, h.id FROM " which                 \
+    " AND h.id > ?2 AND h.id <= ?3 ORDER BY h.id LIMIT ?4) AS f STRAIGHT_JOIN journal AS j "       \
+    "FORCE INDEX (PRIMARY) ON j.booking_id = f.booking_id AND j.id = f.id ORDER BY j.id"
+
 #define MARIA_READ_STATEMENTS(X)                                                                                                                   \
     X(BOOKING_VIEWS,                                                                                                                               \
       "SELECT " MARIA_VIEW_COLUMNS " FROM " MARIA_IDS(                                                                                             \
@@ -339,8 +349,18 @@
                "FROM tickets AS k LEFT JOIN bookings AS b ON b.id = k.booking_id "                                                                 \
                "LEFT JOIN users AS u ON u.id = b.user_id AND u.erased_at = 0 "                                                                     \
                "WHERE k.event_id = ?1 AND k.number > ?2 ORDER BY k.number LIMIT ?3")                                                               \
-    X(HISTORY, "SELECT event_id, ticket_type_id, from_status, to_status, quantity, actor_id, at, "                                                 \
-               "reason FROM journal WHERE booking_id = ?1 ORDER BY id")                                                                            \
+    X(HISTORY, "SELECT " MARIA_JOURNAL_COLUMNS " FROM journal AS j WHERE j.booking_id = ?1 "                                                       \
+               "ORDER BY j.id")                                                                                                                    \
+    X(JOURNAL_END, "SELECT next - 1 FROM sequences WHERE sequence = 100")                                                                          \
+    X(FEED_EVENTS,                                                                                                                                 \
+      "SELECT id FROM events FORCE INDEX (events_by_organizer) WHERE organizer_id = ?1 LIMIT ?2")                                                  \
+    X(FEED,                                                                                                                                        \
+      MARIA_FEED(                                                                                                                                  \
+          "journal AS h FORCE INDEX (journal_feed) WHERE h.bucket = ?1 AND (?5 = 0 OR EXISTS "                                                     \
+          "(SELECT 1 FROM events AS e WHERE e.id = h.event_id AND e.organizer_id = ?5))"))                                                         \
+    X(FEED_OF_EVENTS,                                                                                                                              \
+      MARIA_FEED(MARIA_PAIRS("?1") "journal AS h FORCE INDEX (journal_feed) ON h.bucket = j.a "                                                    \
+                                   "AND h.event_id = j.b WHERE true"))                                                                             \
     X(PAYMENTS, "SELECT id, actor_id, amount, currency, method, note, created_at FROM payments "                                                   \
                 "FORCE INDEX (payments_by_booking) WHERE booking_id = ?1 ORDER BY id")                                                             \
     X(USER_WORD_COUNT, "SELECT count(*) FROM (SELECT 1 FROM user_words FORCE INDEX "                                                               \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PostgreSQL: a server, any number of writers. The connection, statements in a pipeline,
  * transactions, settings. It is opened in postgres_open.c; what is loaded, written, found and
- * checked is in postgres_load.c, postgres_commit.c, postgres_read.c, postgres_search.c and
- * postgres_check.c.
+ * checked is in postgres_load.c, postgres_commit.c, postgres_read.c, postgres_journal.c,
+ * postgres_search.c and postgres_check.c.
  *
  * A connection that was lost is opened again by the next operation, and whatever was going on has
  * failed. */
@@ -654,6 +654,7 @@ const struct store_driver postgres_driver = {
     .list_bookings = postgres_list_bookings,
     .list_tickets = postgres_list_tickets,
     .booking_history = postgres_booking_history,
+    .list_journal = postgres_list_journal,
     .booking_payments = postgres_booking_payments,
     .find_user = postgres_find_user,
     .list_users = postgres_list_users,

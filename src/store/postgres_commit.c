@@ -483,11 +483,21 @@ static void write_replays(struct postgres_store *store, int64_t now)
     write_rows(store, ROWS_REPLAYS, STATEMENT_REPLAYS_INSERT, 6, more, 2);
 }
 
+/* Before any id of the journal is drawn: see postgres_journal.c. */
+static void mark_journal(struct postgres_store *store, const struct working_set *set)
+{
+    size_t i = 0;
+    while (i < set->changes.count && !change_is_journaled(&set->changes.items[i]))
+        i++;
+    if (i < set->changes.count) postgres_write(store, STATEMENT_JOURNAL_MARK, NULL, 0);
+}
+
 static void write_all(struct committing *committing)
 {
     struct postgres_store *store = committing->store;
     const struct working_set *set = committing->set;
     clear_rows(store);
+    mark_journal(store, set);
     for (size_t i = 0; i < set->changes.count; i++)
         write_change(committing, &set->changes.items[i]);
     write_gathered(committing);

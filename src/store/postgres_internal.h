@@ -216,8 +216,8 @@ bool postgres_set_up(struct postgres_store *store);
 PGconn *postgres_connect(const struct postgres_store *store);
 void postgres_free(struct postgres_store *store);
 
-/* postgres_load.c, postgres_commit.c, postgres_read.c, postgres_search.c, postgres_check.c: their
- * parts of the driver. */
+/* postgres_load.c, postgres_commit.c, postgres_read.c, postgres_journal.c, postgres_search.c,
+ * postgres_check.c: their parts of the driver. */
 enum store_status postgres_load(struct store *store, struct working_set *set);
 enum store_status postgres_commit(struct store *store, struct working_set *set);
 
@@ -254,6 +254,8 @@ enum store_status postgres_list_tickets(struct store *store, uint64_t event_id, 
                                         struct ticket_list *ret_list);
 enum store_status postgres_booking_history(struct store *store, uint64_t booking_id,
                                            struct arena *arena, struct journal_list *ret_list);
+enum store_status postgres_list_journal(struct store *store, const struct journal_query *query,
+                                        struct arena *arena, struct journal_page *ret_page);
 enum store_status postgres_booking_payments(struct store *store, uint64_t booking_id,
                                             struct arena *arena, struct payment_list *ret_list);
 enum store_status postgres_find_user(struct store *store, uint64_t id, struct str folded_email,

@@ -181,29 +181,6 @@ enum store_status postgres_list_tickets(struct store *base, uint64_t event_id, u
     return postgres_end_read(store);
 }
 
-enum store_status postgres_booking_history(struct store *base, uint64_t booking_id,
-                                           struct arena *arena, struct journal_list *ret_list)
-{
-    struct postgres_store *store = postgres_begin_read(base, false);
-    PGresult *rows = QUERY(store, HISTORY, NUM(booking_id));
-    ret_list->count = (size_t)postgres_count(rows);
-    ret_list->items = ARENA_ARRAY(arena, struct journal_entry, ret_list->count);
-    for (int row = 0; row < postgres_count(rows); row++)
-        ret_list->items[row] = (struct journal_entry){
-            .booking_id = booking_id,
-            .event_id = postgres_u64(rows, row, 0),
-            .ticket_type_id = postgres_u64(rows, row, 1),
-            .from = (enum booking_status)postgres_i64(rows, row, 2),
-            .to = (enum booking_status)postgres_i64(rows, row, 3),
-            .quantity = postgres_u32(rows, row, 4),
-            .actor_id = postgres_u64(rows, row, 5),
-            .at = postgres_i64(rows, row, 6),
-            .reason = postgres_text(rows, row, 7, arena).data,
-        };
-    PQclear(rows);
-    return postgres_end_read(store);
-}
-
 enum store_status postgres_booking_payments(struct store *base, uint64_t booking_id,
                                             struct arena *arena, struct payment_list *ret_list)
 {

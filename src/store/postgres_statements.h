@@ -132,7 +132,14 @@
 
 /* ---- what a batch writes ---- */
 
+/* The highest id of the journal that was given out. */
+#define POSTGRES_JOURNAL_DRAWN "last_value - 1 + is_called::int"
+
 #define POSTGRES_COMMIT_STATEMENTS(X)                                                              \
+    /* See postgres_journal.c: "Jf" and the mark. */                                               \
+    X(JOURNAL_MARK, "",                                                                            \
+      "SELECT pg_advisory_xact_lock_shared((19046::bigint << 48) | (" POSTGRES_JOURNAL_DRAWN       \
+      ")) FROM journal_ids")                                                                       \
     X(BATCH_INSERT, "nn", "INSERT INTO batches (id, at) VALUES ($1, $2)")                          \
     X(BOOKINGS_INSERT, "NNNNNNNNNNN",                                                              \
       "INSERT INTO bookings (id, user_id, event_id, ticket_type_id, quantity, status, "            \
@@ -323,6 +330,16 @@
     "(SELECT 1 FROM user_words AS h WHERE h.user_id = " id                                         \
     " AND h.word >= w.word AND h.word < w.word || chr(1114111)))"
 
+#define POSTGRES_JOURNAL_COLUMNS                                                                   \
+    "j.booking_id, j.id, j.event_id, j.ticket_type_id, j.from_status, j.to_status, j.quantity, "   \
+    "j.actor_id, j.at, j.reason"
+
+/* Of the buckets $1 to $2, of each no more than the page has room for. */
+#define POSTGRES_FEED(events, which)                                                               \
+    "SELECT " POSTGRES_JOURNAL_COLUMNS " FROM generate_series($1, $2) AS bucket " events           \
+    " CROSS JOIN LATERAL (SELECT * FROM journal AS h WHERE h.id / 8192 = bucket AND h.id > $3 "    \
+    "AND h.id <= $4 AND " which " ORDER BY h.id LIMIT $5) AS j ORDER BY j.id LIMIT $5"
+
 #define POSTGRES_READ_STATEMENTS(X)                                                                \
     X(BOOKING_VIEW, "n",                                                                           \
       "SELECT " POSTGRES_VIEW_COLUMNS " FROM bookings AS b" POSTGRES_VIEW_JOINS "WHERE b.id = $1") \
@@ -355,8 +372,19 @@
       "ORDER BY number LIMIT $3) AS k LEFT JOIN bookings AS b ON b.id = k.booking_id "             \
       "LEFT JOIN users AS u ON u.id = b.user_id AND u.erased_at = 0 ORDER BY k.number")            \
     X(HISTORY, "n",                                                                                \
-      "SELECT event_id, ticket_type_id, from_status, to_status, quantity, actor_id, at, reason "   \
-      "FROM journal WHERE booking_id = $1 ORDER BY id")                                            \
+      "SELECT " POSTGRES_JOURNAL_COLUMNS                                                           \
+      " FROM journal AS j WHERE j.booking_id = $1 ORDER BY j.id")                                  \
+    X(JOURNAL_LAST, "", "SELECT " POSTGRES_JOURNAL_DRAWN " FROM journal_ids")                      \
+    X(JOURNAL_MARKS, "",                                                                           \
+      "SELECT min((classid::bigint << 32 | objid::bigint) & 281474976710655) FROM pg_locks "       \
+      "WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 16 = 19046 "            \
+      "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")           \
+    X(FEED_EVENTS, "nn", "SELECT id FROM events WHERE organizer_id = $1 LIMIT $2")                 \
+    X(FEED, "nnnnnn",                                                                              \
+      POSTGRES_FEED("", "($6 = 0 OR EXISTS (SELECT 1 FROM events AS e WHERE e.id = h.event_id "    \
+                        "AND e.organizer_id = $6))"))                                              \
+    X(FEED_OF_EVENTS, "nnnnnN",                                                                    \
+      POSTGRES_FEED("CROSS JOIN unnest($6::bigint[]) AS event", "h.event_id = event"))             \
     X(PAYMENTS, "n",                                                                               \
       "SELECT id, actor_id, amount, currency, method, note, created_at FROM payments "             \
       "WHERE booking_id = $1 ORDER BY id")                                                         \

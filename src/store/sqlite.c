@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SQLite: one file, one writer, any number of readers beside it (write-ahead log). Opening,
  * migrating, transactions, statements, settings, tidying. What is loaded, written, found and
- * checked is in sqlite_load.c, sqlite_commit.c, sqlite_read.c, sqlite_search.c and sqlite_check.c.
- */
+ * checked is in sqlite_load.c, sqlite_commit.c, sqlite_read.c, sqlite_journal.c, sqlite_search.c
+ * and sqlite_check.c. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -718,6 +718,7 @@ const struct store_driver sqlite_driver = {
     .list_bookings = sqlite_list_bookings,
     .list_tickets = sqlite_list_tickets,
     .booking_history = sqlite_booking_history,
+    .list_journal = sqlite_list_journal,
     .booking_payments = sqlite_booking_payments,
     .find_user = sqlite_find_user,
     .list_users = sqlite_list_users,

@@ -162,8 +162,8 @@ enum { SQLITE_MANY = 2000 };
 sqlite3_stmt *sqlite_find_replay(struct sqlite_store *store, const struct replay_key *key,
                                  int64_t now);
 
-/* sqlite_load.c, sqlite_commit.c, sqlite_read.c, sqlite_search.c, sqlite_check.c: their parts of
- * the driver. */
+/* sqlite_load.c, sqlite_commit.c, sqlite_read.c, sqlite_journal.c, sqlite_search.c, sqlite_check.c:
+ * their parts of the driver. */
 enum store_status sqlite_load(struct store *store, struct working_set *set);
 enum store_status sqlite_commit(struct store *store, struct working_set *set);
 
@@ -199,6 +199,8 @@ enum store_status sqlite_list_tickets(struct store *store, uint64_t event_id, ui
                                       struct ticket_list *ret_list);
 enum store_status sqlite_booking_history(struct store *store, uint64_t booking_id,
                                          struct arena *arena, struct journal_list *ret_list);
+enum store_status sqlite_list_journal(struct store *store, const struct journal_query *query,
+                                      struct arena *arena, struct journal_page *ret_page);
 enum store_status sqlite_booking_payments(struct store *store, uint64_t booking_id,
                                           struct arena *arena, struct payment_list *ret_list);
 enum store_status sqlite_find_user(struct store *store, uint64_t id, struct str folded_email,

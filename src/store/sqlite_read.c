@@ -215,31 +215,6 @@ enum store_status sqlite_list_tickets(struct store *base, uint64_t event_id, uin
     return sqlite_end_read(store);
 }
 
-enum store_status sqlite_booking_history(struct store *base, uint64_t booking_id,
-                                         struct arena *arena, struct journal_list *ret_list)
-{
-    struct sqlite_store *store = sqlite_begin_read(base);
-    struct {
-        struct journal_entry *items;
-        size_t count, size;
-    } entries = {0};
-    sqlite3_stmt *rows = QUERY(store, HISTORY, NUM(booking_id));
-    while (sqlite_next(store, rows))
-        *ARRAY_PUSH(arena, &entries) = (struct journal_entry){
-            .booking_id = booking_id,
-            .event_id = sqlite_u64(rows, 0),
-            .ticket_type_id = sqlite_u64(rows, 1),
-            .from = (enum booking_status)sqlite3_column_int(rows, 2),
-            .to = (enum booking_status)sqlite3_column_int(rows, 3),
-            .quantity = sqlite_u32(rows, 4),
-            .actor_id = sqlite_u64(rows, 5),
-            .at = sqlite3_column_int64(rows, 6),
-            .reason = sqlite_text(rows, 7, arena).data,
-        };
-    *ret_list = (struct journal_list){entries.items, entries.count};
-    return sqlite_end_read(store);
-}
-
 enum store_status sqlite_booking_payments(struct store *base, uint64_t booking_id,
                                           struct arena *arena, struct payment_list *ret_list)
 {

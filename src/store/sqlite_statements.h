@@ -178,6 +178,17 @@
     "(SELECT 1 FROM user_words AS h WHERE h.user_id = " id                                         \
     " AND h.word >= w.value AND h.word < w.value || char(1114111)))"
 
+#define SQLITE_JOURNAL_COLUMNS                                                                     \
+    "j.booking_id, j.id, j.event_id, j.ticket_type_id, j.from_status, j.to_status, j.quantity, "   \
+    "j.actor_id, j.at, j.reason"
+
+/* Of the bucket ?1: found in the index alone, before the rows are read. */
+#define SQLITE_FEED(which)                                                                         \
+    "SELECT " SQLITE_JOURNAL_COLUMNS " FROM (SELECT h.booking_id, h.id FROM journal AS h "         \
+    "INDEXED BY journal_feed WHERE h.id / 8192 = ?1 AND h.id > ?2 AND h.id <= ?3 AND " which       \
+    " ORDER BY h.id LIMIT ?4) AS f CROSS JOIN journal AS j ON j.booking_id = f.booking_id "        \
+    "AND j.id = f.id ORDER BY j.id"
+
 #define SQLITE_READ_STATEMENTS(X)                                                                  \
     X(BOOKING_VIEW,                                                                                \
       "SELECT " SQLITE_VIEW_COLUMNS " FROM bookings AS b" SQLITE_VIEW_JOINS "WHERE b.id = ?1")     \
@@ -207,8 +218,14 @@
                "FROM tickets AS k LEFT JOIN bookings AS b ON b.id = k.booking_id "                 \
                "LEFT JOIN users AS u ON u.id = b.user_id AND u.erased_at = 0 "                     \
                "WHERE k.event_id = ?1 AND k.number > ?2 ORDER BY k.number LIMIT ?3")               \
-    X(HISTORY, "SELECT event_id, ticket_type_id, from_status, to_status, quantity, actor_id, at, " \
-               "reason FROM journal WHERE booking_id = ?1 ORDER BY id")                            \
+    X(HISTORY, "SELECT " SQLITE_JOURNAL_COLUMNS " FROM journal AS j "                              \
+               "WHERE j.booking_id = ?1 ORDER BY j.id")                                            \
+    X(JOURNAL_END, "SELECT next - 1 FROM sequences WHERE sequence = 100")                          \
+    X(FEED_EVENTS,                                                                                 \
+      "SELECT id FROM events INDEXED BY events_by_organizer WHERE organizer_id = ?1 LIMIT ?2")     \
+    X(FEED, SQLITE_FEED("(?5 = 0 OR EXISTS (SELECT 1 FROM events AS e WHERE e.id = h.event_id "    \
+                        "AND e.organizer_id = ?5))"))                                              \
+    X(FEED_OF_EVENTS, SQLITE_FEED("h.event_id IN (SELECT value FROM json_each(?5))"))              \
     X(PAYMENTS, "SELECT id, actor_id, amount, currency, method, note, created_at FROM payments "   \
                 "INDEXED BY payments_by_booking WHERE booking_id = ?1 ORDER BY id")                \
     X(USER_WORD_COUNT, "SELECT count(*) FROM (SELECT 1 FROM user_words "                           \

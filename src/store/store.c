@@ -143,6 +143,14 @@ enum store_status store_booking_history(struct store *store, uint64_t booking_id
     return store->driver->booking_history(store, booking_id, arena, ret_list);
 }
 
+enum store_status store_list_journal(struct store *store, const struct journal_query *query,
+                                     struct arena *arena, struct journal_page *ret_page)
+{
+    assert(query->limit > 0 && query->after <= INT64_MAX);
+    assert(!query->event_id || !query->organizer_id);
+    return store->driver->list_journal(store, query, arena, ret_page);
+}
+
 enum store_status store_booking_payments(struct store *store, uint64_t booking_id,
                                          struct arena *arena, struct payment_list *ret_list)
 {

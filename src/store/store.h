@@ -186,6 +186,28 @@ struct journal_list {
 enum store_status store_booking_history(struct store *store, uint64_t booking_id,
                                         struct arena *arena, struct journal_list *ret_list);
 
+struct journal_query {
+    uint64_t after;        /* ids above this; 0: from the first one on */
+    uint64_t event_id;     /* of this event, or ... */
+    uint64_t organizer_id; /* ... of this organizer's events; 0 and 0: of all */
+    size_t limit;
+};
+
+/* A part of the journal in the order in which it was written: 'end' is as far as it can be told, as
+ * no row at or below it will be committed any more. So who goes on from 'next' misses nothing,
+ * whoever writes meanwhile. */
+struct journal_page {
+    struct journal_entry *items; /* by id, ascending */
+    size_t count;
+    uint64_t next; /* where the next page begins after; beyond the last item, too */
+    uint64_t end;  /* next < end: there may be more now; otherwise ask again later, with 'next' */
+    uint64_t last; /* no id above it was given out yet */
+};
+
+/* Looks at a bounded part of the journal: a page may be empty, and 'next' have moved on. */
+enum store_status store_list_journal(struct store *store, const struct journal_query *query,
+                                     struct arena *arena, struct journal_page *ret_page);
+
 struct payment_list {
     struct payment *items; /* oldest first */
     size_t count;

@@ -443,6 +443,85 @@ static void who_finds_an_event_locked_waits_for_it(void **state)
     box_close(&other);
 }
 
+struct seller {
+    struct box_office *box;
+    uint64_t event_id, booking_id;
+    enum store_status status;
+};
+
+static void *sell(void *data)
+{
+    struct seller *seller = data;
+    struct command command = booking_command(7, seller->event_id, 0, 1);
+    struct result result;
+    enum store_status status;
+    while ((status = run(seller->box, &command, 1, &result)) == STORE_BUSY) {
+    }
+    seller->status = status;
+    if (status == STORE_OK) seller->booking_id = result.booking->id;
+    return NULL;
+}
+
+/* Until so many batches of this database wait for a lock. */
+static void await_waiting(MYSQL *db, const char *database, int count)
+{
+    char text[300];
+    snprintf(text, sizeof(text),
+             "SELECT count(*) FROM information_schema.innodb_trx AS t "
+             "JOIN information_schema.processlist AS p ON p.id = t.trx_mysql_thread_id "
+             "WHERE t.trx_state = 'LOCK WAIT' AND p.db = '%s'",
+             database);
+    for (int waiting = -1; waiting != count;) {
+        assert_int_equal(mysql_query(db, text), 0);
+        MYSQL_RES *rows = mysql_store_result(db);
+        waiting = atoi(mysql_fetch_row(rows)[0]);
+        mysql_free_result(rows);
+    }
+}
+
+/* The first batch has taken its id of the journal and stands still before its COMMIT, as its ticket
+ * type is locked: so the second one gets none. */
+static void batches_are_committed_in_the_order_of_the_journal(void **state)
+{
+    struct box_office *box = *state, other;
+    box_open(&other, box->url);
+    struct seller first = {.box = box, .event_id = NEW_EVENT(box, 10)->id},
+                  second = {.box = &other, .event_id = NEW_EVENT(box, 10)->id};
+    struct maria_url url = place_of(box);
+    MYSQL *db = mysql_init(NULL), *holder = mysql_init(NULL);
+    assert_non_null(
+        mysql_real_connect(db, url.host, url.user, url.password, url.database, url.port, NULL, 0));
+    assert_non_null(mysql_real_connect(holder, url.host, url.user, url.password, url.database,
+                                       url.port, NULL, 0));
+    assert_int_equal(mysql_query(holder, "BEGIN"), 0);
+    assert_int_equal(mysql_query(holder, "UPDATE ticket_types SET price = price + 1 WHERE id = 1"),
+                     0);
+
+    pthread_t threads[2];
+    assert_int_equal(pthread_create(&threads[0], NULL, sell, &first), 0);
+    await_waiting(db, url.database, 1);
+    assert_int_equal(pthread_create(&threads[1], NULL, sell, &second), 0);
+    await_waiting(db, url.database, 2);
+    struct journal_query query = {.limit = 10};
+    struct journal_page page;
+    OK(store_list_journal(box->reader, &query, &box->arena, &page));
+    assert_int_equal(page.count, 0);
+    assert_int_equal(page.next, 0);
+
+    mysql_close(holder);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    mysql_close(db);
+    OK(first.status);
+    OK(second.status);
+    OK(store_list_journal(box->reader, &query, &box->arena, &page));
+    assert_int_equal(page.count, 2);
+    assert_int_equal(page.items[0].booking_id, first.booking_id);
+    assert_int_equal(page.items[1].booking_id, second.booking_id);
+    assert_int_equal(page.next, page.end);
+    box_close(&other);
+}
+
 static void a_change_of_roles_is_noticed_elsewhere(void **state)
 {
     struct box_office *box = *state;
@@ -538,6 +617,7 @@ int main(void)
         STORE_TEST(a_batch_whose_connection_is_lost_is_not_written),
         STORE_TEST(it_is_known_whether_a_batch_was_committed),
         STORE_TEST(who_finds_an_event_locked_waits_for_it),
+        STORE_TEST(batches_are_committed_in_the_order_of_the_journal),
         STORE_TEST(a_change_of_roles_is_noticed_elsewhere),
         STORE_TEST(batches_of_any_size_are_written_without_arrays),
         STORE_TEST(bookings_that_ended_are_dropped_after_a_move_too),

@@ -396,6 +396,123 @@ static void writers_take_turns_and_ids_rise_in_the_order_of_commit(void **state)
     assert_int_equal(postgres_do(box->url, "SELECT count(*) FROM batches WHERE at > 0") > 0, 1);
 }
 
+/* ---- the feed ---- */
+
+static PGconn *session(struct box_office *box, const char *statements)
+{
+    PGconn *connection = PQconnectdb(box->url);
+    PGresult *result = PQexec(connection, statements);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", statements, PQerrorMessage(connection));
+    PQclear(result);
+    return connection;
+}
+
+static struct journal_page feed_after(struct box_office *box, uint64_t after)
+{
+    struct journal_query query = {.after = after, .limit = 10};
+    struct journal_page page;
+    OK(store_list_journal(box->reader, &query, &box->arena, &page));
+    return page;
+}
+
+struct late_batch {
+    struct box_office *box;
+    uint64_t event_id, booking_id;
+    enum store_status status;
+};
+
+static void *book_late(void *data)
+{
+    struct late_batch *late = data;
+    struct command command = booking_command(7, late->event_id, 0, 1);
+    struct result result;
+    late->status = run(late->box, &command, 1, &result);
+    if (late->status == STORE_OK) late->booking_id = result.booking->id;
+    return NULL;
+}
+
+/* A batch that has drawn its id of the journal, and stands still before its COMMIT, as a ticket
+ * type is locked by the session that is returned. */
+static PGconn *hold_batch(struct late_batch *late, pthread_t *ret_thread)
+{
+    PGconn *holder = session(
+        late->box, arena_printf(&late->box->arena,
+                                "BEGIN; SELECT 1 FROM ticket_types WHERE event_id = %d FOR UPDATE",
+                                (int)late->event_id)
+                       .data);
+    assert_int_equal(pthread_create(ret_thread, NULL, book_late, late), 0);
+    while (!postgres_do(late->box->url, "SELECT is_called::int FROM journal_ids")) {
+    }
+    return holder;
+}
+
+static void what_is_committed_late_is_not_passed_over(void **state)
+{
+    struct box_office *box = *state, other;
+    box_open(&other, box->url);
+    struct late_batch late = {.box = box, .event_id = NEW_EVENT(box, 10)->id};
+    uint64_t event_id = NEW_EVENT(box, 10)->id;
+    pthread_t thread;
+    PGconn *holder = hold_batch(&late, &thread);
+    uint64_t early = book(&other, 8, event_id, 1)->id; /* nobody waits for the late one */
+    struct journal_page page = feed_after(&other, 0);
+    assert_int_equal(page.count, 0);
+    assert_int_equal(page.next, 0);
+    assert_int_equal(page.end, 0);
+    assert_int_equal(page.last, 2);
+
+    PQfinish(holder);
+    pthread_join(thread, NULL);
+    OK(late.status);
+    page = feed_after(&other, page.next);
+    assert_int_equal(page.count, 2);
+    assert_int_equal(page.items[0].booking_id, late.booking_id);
+    assert_int_equal(page.items[1].booking_id, early);
+    assert_int_equal(page.next, page.last);
+    box_close(&other);
+}
+
+static void what_is_never_committed_holds_nothing_up(void **state)
+{
+    struct box_office *box = *state, other;
+    box_open(&other, box->url);
+    struct late_batch late = {.box = box, .event_id = NEW_EVENT(box, 10)->id};
+    uint64_t event_id = NEW_EVENT(box, 10)->id;
+    pthread_t thread;
+    PGconn *holder = hold_batch(&late, &thread);
+    uint64_t early = book(&other, 8, event_id, 1)->id;
+    while (!postgres_do(box->url, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                                  "WHERE datname = current_database() AND "
+                                  "wait_event_type = 'Lock'")) {
+    }
+    pthread_join(thread, NULL);
+    assert_int_not_equal(late.status, STORE_OK);
+    PQfinish(holder);
+    struct journal_page page = feed_after(&other, 0);
+    assert_int_equal(page.count, 1);
+    assert_int_equal(page.items[0].booking_id, early);
+    box_close(&other);
+}
+
+/* A transaction that writes, one that looks, and locks of other programs. */
+static void foreign_transactions_hold_nothing_up(void **state)
+{
+    struct box_office *box = *state;
+    PGconn *sessions[] = {
+        session(box, "BEGIN; SELECT pg_current_xact_id(), pg_advisory_xact_lock(1)"),
+        session(box, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM journal"),
+        session(box, "BEGIN; SELECT pg_advisory_lock(19046, 0), pg_advisory_lock_shared(0, 0)"),
+    };
+    uint64_t event_id = NEW_EVENT(box, 10)->id;
+    book(box, 7, event_id, 1);
+    struct journal_page page = feed_after(box, 0);
+    assert_int_equal(page.count, 1);
+    assert_int_equal(page.next, page.last);
+    for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++)
+        PQfinish(sessions[i]);
+}
+
 static void the_directory_s_version_moves_with_roles_and_revocations(void **state)
 {
     struct box_office *box = *state;
@@ -447,8 +564,8 @@ static const struct {
 /* These are read whole: one row; what is short and wanted whole; what is swept. */
 static bool may_be_read_whole(const char *line)
 {
-    static const char *const tables[] = {"Seq Scan on directory", "Seq Scan on revocations",
-                                         "Seq Scan on batches"};
+    static const char *const tables[] = {"Seq Scan on directory", "Seq Scan on journal_ids",
+                                         "Seq Scan on revocations", "Seq Scan on batches"};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         if (strstr(line, tables[i])) return true;
     return false;
@@ -513,6 +630,9 @@ int main(void)
         STORE_TEST(a_batch_is_lost_with_its_connection),
         STORE_TEST(a_server_that_is_away_is_asked_now_and_then),
         STORE_TEST(writers_take_turns_and_ids_rise_in_the_order_of_commit),
+        STORE_TEST(what_is_committed_late_is_not_passed_over),
+        STORE_TEST(what_is_never_committed_holds_nothing_up),
+        STORE_TEST(foreign_transactions_hold_nothing_up),
         STORE_TEST(the_directory_s_version_moves_with_roles_and_revocations),
         STORE_TEST(who_comes_second_is_told_to_try_again),
         STORE_TEST(no_statement_reads_a_table_whole_that_grows),
