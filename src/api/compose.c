@@ -298,27 +298,32 @@ void compose_payment(struct buf *out, const struct api *api, const struct paymen
     emit_close(out, '}');
 }
 
+void compose_change(struct buf *out, const struct journal_entry *entry)
+{
+    key_time(out, "at", entry->at);
+    key_optional(out, "from",
+                 entry->from ? str_of(booking_status_names[entry->from]) : (struct str){0});
+    key_name(out, "to", booking_status_names[entry->to]);
+    key_u64(out, "quantity", entry->quantity);
+    emit_key(out, "actor_id");
+    if (entry->actor_id)
+        emit_u64(out, entry->actor_id);
+    else
+        emit_null(out);
+    key_name(out, "reason", entry->reason);
+}
+
 void compose_history(struct buf *out, const struct journal_list *journal, uint64_t owner_id)
 {
     emit_open(out, '[');
     for (size_t i = 0; i < journal->count; i++) {
         const struct journal_entry *entry = &journal->items[i];
         emit_open(out, '{');
-        key_time(out, "at", entry->at);
-        key_optional(out, "from",
-                     entry->from ? str_of(booking_status_names[entry->from]) : (struct str){0});
-        key_name(out, "to", booking_status_names[entry->to]);
-        key_u64(out, "quantity", entry->quantity);
+        compose_change(out, entry);
         key_name(out, "by",
                  entry->actor_id == 0          ? "system"
                  : entry->actor_id == owner_id ? "owner"
                                                : "manager");
-        emit_key(out, "actor_id");
-        if (entry->actor_id)
-            emit_u64(out, entry->actor_id);
-        else
-            emit_null(out);
-        key_name(out, "reason", entry->reason);
         emit_close(out, '}');
     }
     emit_close(out, ']');
@@ -334,7 +339,7 @@ void compose_list_open(struct buf *out)
 }
 
 /* Where the next page is: this request's path and query with another cursor (RFC 8288). */
-static void set_next_link(struct call *call, struct str cursor)
+static void set_next_link(struct call *call, const char *parameter, struct str cursor)
 {
     struct buf link = {0};
     buf_add_char(&link, '<');
@@ -342,13 +347,14 @@ static void set_next_link(struct call *call, struct str cursor)
     buf_add_char(&link, '?');
     for (size_t i = 0; i < call->query.count; i++) {
         const struct query_pair *pair = &call->query.pairs[i];
-        if (str_equal(pair->name, STR("cursor"))) continue;
+        if (str_equal(pair->name, str_of(parameter))) continue;
         percent_encode(&link, pair->name);
         buf_add_char(&link, '=');
         percent_encode(&link, pair->value);
         buf_add_char(&link, '&');
     }
-    buf_add_str(&link, STR("cursor="));
+    buf_add_str(&link, str_of(parameter));
+    buf_add_char(&link, '=');
     buf_add_str(&link, cursor);
     buf_add_str(&link, STR(">; rel=\"next\""));
     reply_header(call, "Link", buf_str(&link));
@@ -371,5 +377,16 @@ void compose_list_close(struct buf *out, struct call *call, struct str cursor)
     emit_str_or_null(out, encoded);
     emit_close(out, '}');
     reply_set_json(call, 200, buf_str(out));
-    if (encoded.len) set_next_link(call, encoded);
+    if (encoded.len) set_next_link(call, "cursor", encoded);
+}
+
+void compose_feed_close(struct buf *out, struct call *call, struct str cursor, bool caught_up)
+{
+    emit_close(out, ']');
+    key_str(out, "next_cursor", cursor);
+    emit_key(out, "caught_up");
+    emit_bool(out, caught_up);
+    emit_close(out, '}');
+    reply_set_json(call, 200, buf_str(out));
+    if (!caught_up) set_next_link(call, "after", cursor);
 }

@@ -25,6 +25,9 @@ void compose_booking(struct buf *out, const struct api *api, const struct bookin
                      bool with_user);
 void compose_history(struct buf *out, const struct journal_list *journal, uint64_t owner_id);
 
+/* The members of an entry of the journal that do not say which booking it is of. */
+void compose_change(struct buf *out, const struct journal_entry *entry);
+
 /* What a command's result shows of its booking. */
 struct booking_view booking_view_of(const struct result *result);
 
@@ -36,5 +39,8 @@ void compose_etag(char etag[ETAG_SIZE], const struct event *event);
  * 'cursor' is binary; empty where this was the last page. */
 void compose_list_open(struct buf *out);
 void compose_list_close(struct buf *out, struct call *call, struct str cursor);
+/* That of a list that goes on for ever: there is always a cursor, as text, for ?after=; the next
+ * page is linked where it is worth asking for at once. */
+void compose_feed_close(struct buf *out, struct call *call, struct str cursor, bool caught_up);
 
 #endif

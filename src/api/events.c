@@ -474,3 +474,20 @@ void events_search(struct call *call)
     call->state = query;
     call_read(call, search);
 }
+
+/* ---- for its managers ---- */
+
+struct event *event_find_managed(struct call *call, struct store *store, uint64_t id)
+{
+    struct event *event;
+    enum store_status status = store_find_event(store, id, call->arena, &event);
+    if (status != STORE_OK)
+        reply_fault(call, store, status);
+    else if (!event || (event->status == EVENT_DRAFT && !call_manages(call, event)))
+        reply_problem(call, NO_SUCH_EVENT, (struct str){0});
+    else if (!call_manages(call, event))
+        reply_problem(call, FORBIDDEN, STR("Only those who manage the event may see this."));
+    else
+        return event;
+    return NULL;
+}

@@ -16,4 +16,7 @@ struct shower {
 /* Shows the event from memory, or lets a reader fetch it. */
 void event_look_up(struct call *call, uint64_t id, const struct shower *shower);
 
+/* The event, where it is there and the caller manages it; NULL: answered. */
+struct event *event_find_managed(struct call *call, struct store *store, uint64_t id);
+
 #endif

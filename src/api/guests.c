@@ -3,6 +3,7 @@
  * who holds which ticket. */
 #include "api/bookings.h"
 #include "api/compose.h"
+#include "api/events.h"
 #include "api/reply.h"
 #include "api/resources.h"
 #include "base/clock.h"
@@ -16,16 +17,7 @@ struct guests {
 static void read_for_managers(struct call *call, struct store *store)
 {
     const struct guests *guests = call->state;
-    struct event *event;
-    enum store_status status = store_find_event(store, call->id, call->arena, &event);
-    if (status != STORE_OK)
-        reply_fault(call, store, status);
-    else if (!event || (event->status == EVENT_DRAFT && !call_manages(call, event)))
-        reply_problem(call, NO_SUCH_EVENT, (struct str){0});
-    else if (!call_manages(call, event))
-        reply_problem(call, FORBIDDEN, STR("Only those who manage the event may see this."));
-    else
-        guests->answer(call, store);
+    if (event_find_managed(call, store, call->id)) guests->answer(call, store);
 }
 
 static void ask(struct call *call, struct guests *guests)

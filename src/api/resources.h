@@ -39,6 +39,9 @@ void guests_list(struct call *call);
 void guests_csv(struct call *call);
 void guests_tickets(struct call *call);
 
+/* journal.c */
+void journal_list(struct call *call);
+
 /* classic.c */
 void classic_register(struct call *call);
 void classic_login(struct call *call);

@@ -36,6 +36,7 @@ const struct route routes[] = {
     { HTTP_POST,   "/v1/bookings/{reference}/cancel",     ACCESS_USER,   MAYBE_BODY | REPLAYABLE, bookings_cancel },
     { HTTP_POST,   "/v1/bookings/{reference}/payments",   ACCESS_USER,   BODY | REPLAYABLE,       bookings_pay },
     { HTTP_GET,    "/v1/bookings/{reference}/history",    ACCESS_USER,   0,                       bookings_history },
+    { HTTP_GET,    "/v1/journal",                         ACCESS_USER,   0,                       journal_list },
 
     { HTTP_POST,   "/register",                           ACCESS_OPEN,   CLASSIC | BODY,          classic_register },
     { HTTP_POST,   "/create-user",                        ACCESS_OPEN,   CLASSIC | BODY,          classic_register },

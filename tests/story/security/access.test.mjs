@@ -36,6 +36,7 @@ const EXPECTED = {
     'POST /v1/bookings/{reference}/cancel': [401, 404, 404, 200, 200, 200],
     'POST /v1/bookings/{reference}/payments': [401, 404, 404, 403, 201, 201],
     'GET /v1/bookings/{reference}/history': [401, 404, 404, 200, 200, 200],
+    'GET /v1/journal': [401, 403, 200, 403, 200, 200],
     'POST /register': [201, 201, 201, 201, 201, 201],
     'POST /create-user': [201, 201, 201, 201, 201, 201],
     'POST /login': [200, 200, 200, 200, 200, 200],

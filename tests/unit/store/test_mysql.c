@@ -462,19 +462,18 @@ static void *sell(void *data)
     return NULL;
 }
 
-/* Until so many batches of this database wait for a lock. */
-static void await_waiting(MYSQL *db, const char *database, int count)
+/* Until somebody in this database is at such a statement, and does not get on with it. */
+static void await_statement(MYSQL *db, const char *database, const char *beginning)
 {
     char text[300];
     snprintf(text, sizeof(text),
-             "SELECT count(*) FROM information_schema.innodb_trx AS t "
-             "JOIN information_schema.processlist AS p ON p.id = t.trx_mysql_thread_id "
-             "WHERE t.trx_state = 'LOCK WAIT' AND p.db = '%s'",
-             database);
-    for (int waiting = -1; waiting != count;) {
+             "SELECT count(*) FROM information_schema.processlist WHERE db = '%s' "
+             "AND command = 'Execute' AND info LIKE '%s%%'",
+             database, beginning);
+    for (int count = 0; count == 0;) {
         assert_int_equal(mysql_query(db, text), 0);
         MYSQL_RES *rows = mysql_store_result(db);
-        waiting = atoi(mysql_fetch_row(rows)[0]);
+        count = atoi(mysql_fetch_row(rows)[0]);
         mysql_free_result(rows);
     }
 }
@@ -499,9 +498,9 @@ static void batches_are_committed_in_the_order_of_the_journal(void **state)
 
     pthread_t threads[2];
     assert_int_equal(pthread_create(&threads[0], NULL, sell, &first), 0);
-    await_waiting(db, url.database, 1);
+    await_statement(db, url.database, "UPDATE ticket_types");
     assert_int_equal(pthread_create(&threads[1], NULL, sell, &second), 0);
-    await_waiting(db, url.database, 2);
+    await_statement(db, url.database, "SELECT sequence, next FROM sequences FOR UPDATE");
     struct journal_query query = {.limit = 10};
     struct journal_page page;
     OK(store_list_journal(box->reader, &query, &box->arena, &page));
