@@ -160,7 +160,8 @@ struct engine *engine_start(const struct engine_settings *settings,
     engine->hashers = pool_start("hasher", settings->hashers, NULL, settings->queue_depth);
     engine->retention = retention_start(engine->lanes[0].lane);
     if (stores.follower)
-        engine->follower = follower_start(stores.follower, engine->directory, FOLLOW_EVERY_MS);
+        engine->follower =
+            follower_start(stores.follower, engine->directory, engine->snapshots, FOLLOW_EVERY_MS);
     return engine;
 }
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/wait.h"
 
@@ -13,6 +14,7 @@ struct follower {
     unsigned period_ms;
     struct store *reader;
     struct directory *directory;
+    struct snapshots *snapshots;
     struct arena arena;
     bool has_seen; /* 'seen' is the store's version that the directory holds */
     uint64_t seen;
@@ -37,6 +39,22 @@ static enum store_status follow(struct follower *follower)
     return STORE_OK;
 }
 
+/* What is read anew is as good as what was published a moment ago. An event may wait for its turn
+ * where very many are watched, roles and revocations never. */
+static void refresh_watched(struct follower *follower)
+{
+    int64_t until = clock_monotonic_us() + INT64_C(1000) * follower->period_ms;
+    int64_t age_us = INT64_C(500) * follower->period_ms;
+    uint64_t id;
+    while (clock_monotonic_us() < until && (id = snapshots_stale(follower->snapshots, age_us))) {
+        struct mark mark = snapshots_mark(follower->snapshots);
+        struct event *event;
+        arena_reset(&follower->arena);
+        if (store_find_event(follower->reader, id, &follower->arena, &event) != STORE_OK) return;
+        snapshots_refresh(follower->snapshots, id, event, mark);
+    }
+}
+
 /* Said once, not twice a second. */
 static void follow_and_tell(struct follower *follower)
 {
@@ -54,19 +72,21 @@ static void *follower_run(void *data)
 {
     struct follower *follower = data;
     pthread_setname_np(pthread_self(), "follower");
-    do
+    do {
         follow_and_tell(follower);
-    while (bell_wait(&follower->bell, follower->period_ms));
+        if (!follower->failing) refresh_watched(follower);
+    } while (bell_wait(&follower->bell, follower->period_ms));
     return NULL;
 }
 
 struct follower *follower_start(struct store *reader, struct directory *directory,
-                                unsigned period_ms)
+                                struct snapshots *snapshots, unsigned period_ms)
 {
     struct follower *follower = calloc(1, sizeof(*follower));
     if (!follower) abort();
     follower->reader = reader;
     follower->directory = directory;
+    follower->snapshots = snapshots;
     follower->period_ms = period_ms;
     bell_init(&follower->bell);
     if (pthread_create(&follower->thread, NULL, follower_run, follower) != 0) abort();

@@ -16,9 +16,10 @@ struct node {
     struct snapshot *snapshot; /* NULL where it is known: the event was deleted */
     int64_t at_us;             /* when it was looked up, or committed */
     uint64_t order;            /* the mark of the last publication, and ... */
-    uint64_t published;        /* ... the moment when it came */
+    uint64_t published;        /* ... the moment when it came, or what is shown was looked up */
     bool is_read;              /* somebody is reading it, and ... */
     struct list waiters;       /* ... these wait for him */
+    struct watch *watch;       /* NULL: nobody watches it */
 };
 
 struct snapshots {
@@ -29,6 +30,7 @@ struct snapshots {
     uint64_t moment;        /* counts marks and publications */
     uint64_t evicted_order; /* the latest publication that had to make room */
     int64_t kept_us;
+    struct watch *watches, *last_watch; /* the one that was refreshed last is the last */
 };
 
 static void copy_str(struct str *s, char **at)
@@ -134,12 +136,13 @@ static struct node **find(struct snapshots *snapshots, uint64_t event_id)
     return link;
 }
 
-/* One that nobody reads just now, from the next place round the table on; NULL: there is none. */
+/* One that nobody reads just now, or watches, from the next place round the table on; NULL: there
+ * is none. */
 static struct node **find_idle(struct snapshots *snapshots)
 {
     for (size_t i = 0; i <= snapshots->mask; i++) {
         struct node **link = &snapshots->buckets[snapshots->hand++ & snapshots->mask];
-        while (*link && (*link)->is_read)
+        while (*link && ((*link)->is_read || (*link)->watch))
             link = &(*link)->next;
         if (*link) return link;
     }
@@ -155,7 +158,8 @@ static void forget(struct snapshots *snapshots, struct node **link)
 }
 
 /* Forgets one event: which does not matter much, as an event that is asked for comes back with its
- * next reader. Those that are being read stay, and are no more than there are requests. */
+ * next reader. Those that are being read or watched stay, and are no more than there are
+ * connections. */
 static void make_room(struct snapshots *snapshots)
 {
     struct node **link = find_idle(snapshots);
@@ -184,6 +188,43 @@ static void node_show(struct node *node, struct snapshot *snapshot, int64_t at_u
     node->is_known = true;
 }
 
+static void node_moved(struct node *node)
+{
+    if (!node->watch) return;
+    atomic_fetch_add(&node->watch->moves, 1);
+    node->watch->moved(node->watch);
+}
+
+/* As far as a look at the event's own rows can tell. */
+static bool is_changed(const struct snapshot *was, const struct snapshot *now)
+{
+    if (!was || !now) return was != now;
+    const struct event *a = &was->event, *b = &now->event;
+    if (a->version != b->version || a->status != b->status || a->next_number != b->next_number ||
+        a->type_count != b->type_count)
+        return true;
+    for (size_t i = 0; i < a->type_count; i++) {
+        const struct ticket_type *x = &a->types[i], *y = &b->types[i];
+        if (x->capacity != y->capacity || x->booked != y->booked || x->held != y->held ||
+            x->waiting != y->waiting || x->wanted != y->wanted)
+            return true;
+    }
+    return false;
+}
+
+/* A reader's. What was looked up earlier than what is shown is not. */
+static void node_found(struct node *node, struct snapshot *found, struct mark mark)
+{
+    if ((!found && !node->is_known) || node->published > mark.number) {
+        snapshot_release(found);
+        return;
+    }
+    bool moved = is_changed(node->snapshot, found);
+    node_show(node, found, mark.at_us);
+    node->published = mark.number;
+    if (moved) node_moved(node);
+}
+
 struct mark snapshots_mark(struct snapshots *snapshots)
 {
     pthread_mutex_lock(&snapshots->mutex);
@@ -206,6 +247,7 @@ static void publish(struct snapshots *snapshots, uint64_t event_id, struct snaps
         node_show(node, snapshot, mark.at_us);
         node->order = mark.number;
         node->published = ++snapshots->moment;
+        node_moved(node);
     }
     pthread_mutex_unlock(&snapshots->mutex);
 }
@@ -259,7 +301,7 @@ static struct snapshot *end_reading(struct snapshots *snapshots, struct node **l
     node->waiters = (struct list){0};
     node->is_read = false;
     if (node->is_known) return snapshot_hold(node->snapshot);
-    forget(snapshots, link);
+    if (!node->watch) forget(snapshots, link);
     return NULL;
 }
 
@@ -270,10 +312,7 @@ struct snapshot *snapshots_found(struct snapshots *snapshots, uint64_t event_id,
     struct snapshot *found = event ? snapshot_new(event) : NULL;
     pthread_mutex_lock(&snapshots->mutex);
     struct node **link = find(snapshots, event_id);
-    if ((found || (*link)->is_known) && (*link)->published < mark.number)
-        node_show(*link, found, mark.at_us);
-    else
-        snapshot_release(found);
+    node_found(*link, found, mark);
     struct snapshot *shown = end_reading(snapshots, link, ret_waiters);
     pthread_mutex_unlock(&snapshots->mutex);
     return shown;
@@ -283,5 +322,101 @@ void snapshots_not_read(struct snapshots *snapshots, uint64_t event_id, struct l
 {
     pthread_mutex_lock(&snapshots->mutex);
     snapshot_release(end_reading(snapshots, find(snapshots, event_id), ret_waiters));
+    pthread_mutex_unlock(&snapshots->mutex);
+}
+
+/* ---- watching ---- */
+
+static void watches_add(struct snapshots *snapshots, struct watch *watch)
+{
+    watch->next = NULL;
+    watch->previous = snapshots->last_watch;
+    if (watch->previous)
+        watch->previous->next = watch;
+    else
+        snapshots->watches = watch;
+    snapshots->last_watch = watch;
+}
+
+static void watches_remove(struct snapshots *snapshots, struct watch *watch)
+{
+    if (watch->previous)
+        watch->previous->next = watch->next;
+    else
+        snapshots->watches = watch->next;
+    if (watch->next)
+        watch->next->previous = watch->previous;
+    else
+        snapshots->last_watch = watch->previous;
+}
+
+struct watch *snapshots_watch(struct snapshots *snapshots, struct watch *fresh)
+{
+    pthread_mutex_lock(&snapshots->mutex);
+    struct node *node = *find(snapshots, fresh->event_id);
+    if (!node) node = node_make(snapshots, fresh->event_id);
+    if (!node->watch) {
+        node->watch = fresh;
+        watches_add(snapshots, fresh);
+    }
+    struct watch *watch = node->watch;
+    watch->watchers++;
+    pthread_mutex_unlock(&snapshots->mutex);
+    return watch;
+}
+
+bool snapshots_unwatch(struct snapshots *snapshots, struct watch *watch)
+{
+    pthread_mutex_lock(&snapshots->mutex);
+    assert(watch->watchers > 0);
+    bool last = --watch->watchers == 0;
+    if (last) {
+        struct node **link = find(snapshots, watch->event_id);
+        assert(*link && (*link)->watch == watch);
+        (*link)->watch = NULL;
+        watches_remove(snapshots, watch);
+        if (!(*link)->is_known && !(*link)->is_read) forget(snapshots, link);
+    }
+    pthread_mutex_unlock(&snapshots->mutex);
+    return last;
+}
+
+struct snapshot *snapshots_watched(struct snapshots *snapshots, uint64_t event_id)
+{
+    pthread_mutex_lock(&snapshots->mutex);
+    struct node *node = *find(snapshots, event_id);
+    struct snapshot *snapshot = node ? snapshot_hold(node->snapshot) : NULL;
+    pthread_mutex_unlock(&snapshots->mutex);
+    return snapshot;
+}
+
+uint64_t snapshots_stale(struct snapshots *snapshots, int64_t age_us)
+{
+    int64_t before = clock_monotonic_us() - age_us;
+    uint64_t id = 0;
+    pthread_mutex_lock(&snapshots->mutex);
+    for (struct watch *watch = snapshots->watches; watch && !id; watch = watch->next) {
+        const struct node *node = *find(snapshots, watch->event_id);
+        bool is_gone = node->is_known && !node->snapshot;
+        if (!is_gone && node->at_us < before) id = watch->event_id;
+    }
+    pthread_mutex_unlock(&snapshots->mutex);
+    return id;
+}
+
+void snapshots_refresh(struct snapshots *snapshots, uint64_t event_id, const struct event *event,
+                       struct mark mark)
+{
+    struct snapshot *found = event ? snapshot_new(event) : NULL;
+    pthread_mutex_lock(&snapshots->mutex);
+    struct node *node = *find(snapshots, event_id);
+    if (node && node->watch) {
+        node_found(node, found, mark);
+        if (node->at_us < mark.at_us) node->at_us = mark.at_us; /* not again at once */
+        watches_remove(snapshots, node->watch);
+        watches_add(snapshots, node->watch);
+    } else {
+        snapshot_release(found); /* nobody cares any more */
+    }
     pthread_mutex_unlock(&snapshots->mutex);
 }

@@ -12,7 +12,11 @@
  * Marks keep the order. A lane draws its mark while it holds the locks of its events, so that marks
  * are ordered as the commits are, and what was committed later is never overwritten by a lane that
  * publishes late. A reader draws its mark before it reads: what was published after that is newer
- * than what it finds. */
+ * than what it finds.
+ *
+ * Who wants to know when an event changes, instead of looking again and again, watches it. An event
+ * that is watched stays here; where others write to the store too, the follower reads it anew
+ * (engine/follower.h). An event that nobody watches costs a look at a pointer. */
 #ifndef ENGINE_SNAPSHOT_H
 #define ENGINE_SNAPSHOT_H
 
@@ -73,6 +77,40 @@ struct snapshot *snapshots_found(struct snapshots *snapshots, uint64_t event_id,
 
 /* It could not be read. */
 void snapshots_not_read(struct snapshots *snapshots, uint64_t event_id, struct list *ret_waiters);
+
+/* ---- watching ---- */
+
+/* One for each event, however many watch it; inside something of theirs. */
+struct watch {
+    uint64_t event_id;
+    /* Called for each commit that had to do with the event, and for what else is found to have
+     * changed: from any thread and under a lock, so it must be short and not come back here. */
+    void (*moved)(struct watch *watch);
+    _Atomic uint64_t moves; /* counts the calls */
+
+    /* The snapshots' own. */
+    unsigned watchers;
+    struct watch *next, *previous;
+};
+
+/* The watch of the event, with one watcher more: 'fresh', filled in, where there was none. What is
+ * published after this is heard of. */
+struct watch *snapshots_watch(struct snapshots *snapshots, struct watch *fresh);
+
+/* True: that was the last watcher, and the watch is not called any more. */
+bool snapshots_unwatch(struct snapshots *snapshots, struct watch *watch);
+
+/* A reference to the newest there is, however old; NULL: nothing is known of it, or it was deleted.
+ */
+struct snapshot *snapshots_watched(struct snapshots *snapshots, uint64_t event_id);
+
+/* The watched event that has not been refreshed for the longest time, if it was not looked up for
+ * 'age_us'; 0 for none. */
+uint64_t snapshots_stale(struct snapshots *snapshots, int64_t age_us);
+
+/* What was found of it (NULL: nothing), read after the mark was drawn. */
+void snapshots_refresh(struct snapshots *snapshots, uint64_t event_id, const struct event *event,
+                       struct mark mark);
 
 struct snapshot *snapshot_hold(struct snapshot *snapshot); /* another reference; NULL is fine */
 void snapshot_release(struct snapshot *snapshot);          /* NULL is fine */

@@ -80,6 +80,14 @@ static enum store_status shared_directory_version(struct store *store, uint64_t 
     return STORE_OK;
 }
 
+static enum store_status shared_find_event(struct store *store, uint64_t id, struct arena *arena,
+                                           struct event **ret_event)
+{
+    struct shared_store *self = (struct shared_store *)store;
+    if (self->database->is_down) return STORE_DOWN;
+    return store_find_event(self->database->reader, id, arena, ret_event);
+}
+
 static const char *shared_error(const struct store *store)
 {
     (void)store;
@@ -102,6 +110,7 @@ static const struct store_driver shared_driver = {
     .abandon = shared_abandon,
     .load_directory = shared_load_directory,
     .directory_version = shared_directory_version,
+    .find_event = shared_find_event,
 };
 
 /* Another handle. */

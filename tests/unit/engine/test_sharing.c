@@ -162,8 +162,10 @@ static void roles_and_revocations_reach_another_process(void **state)
     static struct wish promote, out;
     struct directory_rows rows = {.last_user_id = UINT64_MAX};
     struct directory *other = directory_new(&rows);
+    struct snapshots *snapshots = snapshots_new(8, 1);
     sharing_open(&sharing, office);
-    struct follower *follower = follower_start(shared_open(&sharing.database), other, PERIOD_MS);
+    struct follower *follower =
+        follower_start(shared_open(&sharing.database), other, snapshots, PERIOD_MS);
     set_role(&sharing, &promote, 5, ROLE_ORGANIZER);
     until_role(other, 5, ROLE_ORGANIZER);
 
@@ -181,6 +183,7 @@ static void roles_and_revocations_reach_another_process(void **state)
     sharing_end(&sharing);
     assert_int_equal(promote.outcome, OUTCOME_OK);
     follower_stop(follower);
+    snapshots_free(snapshots);
     directory_free(other);
 }
 
@@ -191,8 +194,9 @@ static void a_version_that_stands_still_is_not_read_again(void **state)
     static struct wish book;
     struct directory_rows rows = {.last_user_id = UINT64_MAX};
     struct directory *other = directory_new(&rows);
+    struct snapshots *snapshots = snapshots_new(8, 1);
     sharing_open(&sharing, office);
-    struct follower *follower = follower_start(shared_open(&sharing.database), other, 1);
+    struct follower *follower = follower_start(shared_open(&sharing.database), other, snapshots, 1);
     while (directory_version(other) == 1)
         usleep(1000);
     uint64_t version = directory_version(other);
@@ -202,6 +206,52 @@ static void a_version_that_stands_still_is_not_read_again(void **state)
     assert_int_equal(directory_version(other), version);
     sharing_end(&sharing);
     follower_stop(follower);
+    snapshots_free(snapshots);
+    directory_free(other);
+}
+
+static void note_move(struct watch *watch)
+{
+    (void)watch; /* it counts them itself */
+}
+
+/* What another process shows of the office's event, which it reads by itself as it is watched. */
+static uint32_t watched_as_booked(struct snapshots *snapshots, struct office *office)
+{
+    struct snapshot *snapshot = snapshots_watched(snapshots, office->event_id);
+    uint32_t booked = snapshot ? snapshot->event.types[0].booked : UINT32_MAX;
+    snapshot_release(snapshot);
+    return booked;
+}
+
+static void a_watched_event_is_read_when_another_process_sells_it(void **state)
+{
+    struct office *office = *state;
+    struct sharing sharing;
+    static struct wish wishes[3];
+    struct directory_rows rows = {.last_user_id = UINT64_MAX};
+    struct directory *other = directory_new(&rows);
+    struct snapshots *snapshots = snapshots_new(8, 1);
+    struct watch watch = {.event_id = office->event_id, .moved = note_move};
+    sharing_open(&sharing, office);
+    struct follower *follower =
+        follower_start(shared_open(&sharing.database), other, snapshots, PERIOD_MS);
+    assert_ptr_equal(snapshots_watch(snapshots, &watch), &watch);
+    for (uint32_t sold = 0; sold < 3; sold++) {
+        while (watched_as_booked(snapshots, office) != sold)
+            usleep(1000);
+        uint64_t moves = watch.moves;
+        usleep(5000 * PERIOD_MS);
+        assert_int_equal(watch.moves, moves); /* looked at, and found to be the same */
+        wish_book(&wishes[sold], office, sold + 1);
+        sharing_put(&sharing, &wishes[sold]);
+    }
+    while (watched_as_booked(snapshots, office) != 3)
+        usleep(1000);
+    assert_true(snapshots_unwatch(snapshots, &watch));
+    sharing_end(&sharing);
+    follower_stop(follower);
+    snapshots_free(snapshots);
     directory_free(other);
 }
 
@@ -243,6 +293,7 @@ int main(void)
         cmocka_unit_test(every_command_has_a_lane_and_all_lanes_have_work),
         TEST(roles_and_revocations_reach_another_process),
         TEST(a_version_that_stands_still_is_not_read_again),
+        TEST(a_watched_event_is_read_when_another_process_sells_it),
         TEST(lanes_refuse_while_the_store_is_gone_and_serve_when_it_is_back),
     };
 #undef TEST

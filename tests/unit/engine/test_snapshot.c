@@ -237,6 +237,146 @@ static void a_commit_shows_at_once_even_while_it_is_read_again(void **state)
     snapshots_free(snapshots);
 }
 
+/* ---- watching ---- */
+
+static void note_move(struct watch *watch)
+{
+    (void)watch; /* it counts them itself */
+}
+
+static uint32_t watched(struct snapshots *snapshots, uint64_t id)
+{
+    struct snapshot *snapshot = snapshots_watched(snapshots, id);
+    uint32_t value = snapshot ? snapshot->event.types[0].booked : UNKNOWN;
+    snapshot_release(snapshot);
+    return value;
+}
+
+static void who_watches_hears_of_each_commit(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, 0);
+    struct watch first = {.event_id = 1, .moved = note_move}, second = first;
+    publish(snapshots, show(1, 3));
+    assert_ptr_equal(snapshots_watch(snapshots, &first), &first);
+    assert_ptr_equal(snapshots_watch(snapshots, &second), &first); /* one for all */
+    publish(snapshots, show(1, 4));
+    publish(snapshots, show(2, 4));
+    publish(snapshots, show(1, 4)); /* a booking may have changed all the same */
+    assert_int_equal(first.moves, 2);
+    assert_int_equal(watched(snapshots, 1), 4);
+    snapshots_remove(snapshots, 1, snapshots_mark(snapshots));
+    assert_int_equal(first.moves, 3);
+    assert_int_equal(watched(snapshots, 1), UNKNOWN);
+    assert_false(snapshots_unwatch(snapshots, &first));
+    assert_true(snapshots_unwatch(snapshots, &first));
+    publish(snapshots, show(1, 5));
+    assert_int_equal(first.moves, 3);
+    snapshots_free(snapshots);
+}
+
+static void what_is_late_moves_nothing(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, 0);
+    struct watch watch = {.event_id = 1, .moved = note_move};
+    struct mark early = snapshots_mark(snapshots);
+    publish(snapshots, show(1, 5));
+    snapshots_watch(snapshots, &watch);
+    snapshots_publish(snapshots, show(1, 4), early);
+    snapshots_refresh(snapshots, 1, show(1, 4), early);
+    assert_int_equal(watch.moves, 0);
+    assert_int_equal(watched(snapshots, 1), 5);
+    snapshots_unwatch(snapshots, &watch);
+    snapshots_free(snapshots);
+}
+
+static void what_is_watched_does_not_make_room(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(2, 0);
+    struct watch watches[2] = {{.event_id = 1, .moved = note_move},
+                               {.event_id = 2, .moved = note_move}};
+    publish(snapshots, show(1, 3));
+    snapshots_watch(snapshots, &watches[0]);
+    snapshots_watch(snapshots, &watches[1]); /* of which nothing is known yet */
+    for (uint64_t id = 3; id <= 9; id++)
+        publish(snapshots, show(id, 5));
+    assert_int_equal(watched(snapshots, 1), 3);
+    publish(snapshots, show(2, 7));
+    assert_int_equal(watches[1].moves, 1);
+    snapshots_unwatch(snapshots, &watches[0]);
+    snapshots_unwatch(snapshots, &watches[1]);
+    publish(snapshots, show(10, 5));
+    publish(snapshots, show(11, 5));
+    publish(snapshots, show(12, 5));
+    assert_true(booked(snapshots, 1) == UNKNOWN || booked(snapshots, 2) == UNKNOWN);
+    snapshots_free(snapshots);
+}
+
+static void watching_what_there_is_not_leaves_nothing(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, 0);
+    struct watch watch = {.event_id = 1, .moved = note_move};
+    snapshots_watch(snapshots, &watch);
+    begin_reading(snapshots, 1);
+    assert_int_equal(end_reading(snapshots, 1, NULL, snapshots_mark(snapshots), 0), DELETED);
+    snapshots_refresh(snapshots, 1, NULL, snapshots_mark(snapshots));
+    assert_int_equal(watch.moves, 0);
+    snapshots_unwatch(snapshots, &watch);
+    assert_int_equal(booked(snapshots, 1), UNKNOWN); /* there may be one by that id some day */
+    snapshots_free(snapshots);
+}
+
+/* As the follower goes through them. */
+static void those_that_were_refreshed_first_are_stale_first(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, 1);
+    struct watch watches[3];
+    for (uint64_t id = 1; id <= 3; id++) {
+        watches[id - 1] = (struct watch){.event_id = id, .moved = note_move};
+        snapshots_watch(snapshots, &watches[id - 1]);
+    }
+    usleep(1000);
+    for (uint64_t id = 1; id <= 3; id++) {
+        assert_int_equal(snapshots_stale(snapshots, 0), id);
+        snapshots_refresh(snapshots, id, show(id, 1), snapshots_mark(snapshots));
+        assert_int_equal(watches[id - 1].moves, 1);
+    }
+    assert_int_equal(snapshots_stale(snapshots, INT64_C(3600000000)), 0);
+    usleep(1000);
+    snapshots_refresh(snapshots, 1, show(1, 1), snapshots_mark(snapshots));
+    assert_int_equal(watches[0].moves, 1); /* nothing new */
+    snapshots_refresh(snapshots, 2, show(2, 2), snapshots_mark(snapshots));
+    assert_int_equal(watches[1].moves, 2);
+    assert_int_equal(snapshots_stale(snapshots, 0), 3);
+    snapshots_refresh(snapshots, 3, NULL, snapshots_mark(snapshots)); /* it was deleted */
+    assert_int_equal(watches[2].moves, 2);
+    usleep(1000);
+    assert_int_equal(snapshots_stale(snapshots, 0), 1);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(snapshots_unwatch(snapshots, &watches[i]));
+    assert_int_equal(snapshots_stale(snapshots, 0), 0);
+    snapshots_free(snapshots);
+}
+
+static void a_reader_that_read_earlier_does_not_overwrite_one_that_read_later(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, 1);
+    struct watch watch = {.event_id = 1, .moved = note_move};
+    snapshots_watch(snapshots, &watch);
+    begin_reading(snapshots, 1);
+    struct mark early = snapshots_mark(snapshots);
+    snapshots_refresh(snapshots, 1, show(1, 6), snapshots_mark(snapshots));
+    assert_int_equal(end_reading(snapshots, 1, show(1, 5), early, 0), 6);
+    assert_int_equal(watched(snapshots, 1), 6);
+    snapshots_unwatch(snapshots, &watch);
+    snapshots_free(snapshots);
+}
+
 static void a_page_is_rendered_once(void **state)
 {
     (void)state;
@@ -270,6 +410,12 @@ int main(void)
         cmocka_unit_test(what_is_new_is_not),
         cmocka_unit_test(a_commit_shows_at_once_even_while_it_is_read_again),
         cmocka_unit_test(a_page_is_rendered_once),
+        cmocka_unit_test(who_watches_hears_of_each_commit),
+        cmocka_unit_test(what_is_late_moves_nothing),
+        cmocka_unit_test(what_is_watched_does_not_make_room),
+        cmocka_unit_test(watching_what_there_is_not_leaves_nothing),
+        cmocka_unit_test(those_that_were_refreshed_first_are_stale_first),
+        cmocka_unit_test(a_reader_that_read_earlier_does_not_overwrite_one_that_read_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
