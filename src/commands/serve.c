@@ -21,6 +21,7 @@ enum {
     HEADERS_MAX = 16 * 1024,
     IDLE_TIMEOUT_S = 60,
     REQUEST_TIMEOUT_S = 20,
+    HEARTBEAT_S = 15, /* proxies close what is silent for half a minute or more */
     CONNECTIONS_MAX = 20000,
     DRAIN_MS = 10000,
     SECRET_BYTES = 32,
@@ -152,6 +153,7 @@ static struct http_server *start_server(const struct options *options, struct ap
         .max_headers = HEADERS_MAX,
         .idle_timeout_s = IDLE_TIMEOUT_S,
         .request_timeout_s = REQUEST_TIMEOUT_S,
+        .heartbeat_s = HEARTBEAT_S,
         .connections_max = CONNECTIONS_MAX,
         .tls_cert = options->tls_cert,
         .tls_key = options->tls_key,

@@ -7,6 +7,7 @@
  * evhttp_send_reply_end() takes it from there, whether or not bytes are left in the output. */
 #include "http/loop.h"
 #include "http/response.h"
+#include "http/stream.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -21,6 +22,12 @@ static bool has_word(struct str words, struct str word)
     while (words.len > 0)
         if (str_equal_nocase(str_trim(str_cut(&words, ',')), word)) return true;
     return false;
+}
+
+/* HTTP/1.1, that is. */
+static bool is_new(const struct evhttp_request *native)
+{
+    return native->major == 1 && native->minor >= 1;
 }
 
 /* Whatever is decided here evhttp must decide by itself in evhttp_send_done(); the header we add
@@ -48,10 +55,12 @@ static const char *date_now(struct http_loop *loop)
     return loop->date;
 }
 
-static void release_body(struct http_reply *reply)
+void answer_release(struct http_reply *reply)
 {
     if (reply->release) reply->release(reply->owner);
+    if (reply->stream) reply->stream->kind->closed(reply->stream);
     reply->release = NULL;
+    reply->stream = NULL;
 }
 
 struct shared_body {
@@ -125,6 +134,33 @@ static bool send_now(struct connection *connection, struct http_request *request
     return true;
 }
 
+/* The head is the hub's to send, with all that follows. evhttp never hears that the request is
+ * over; it frees it with the connection. */
+static void begin_stream(struct http_request *request, struct connection *connection)
+{
+    struct http_loop *loop = request->loop;
+    struct evhttp_request *native = request->native;
+    struct http_reply *reply = &request->reply;
+    struct http_stream *stream = reply->stream;
+    const bool chunked = is_new(native);
+
+    buf_clear(&loop->head);
+    response_head(&loop->head, reply, date_now(loop), RESPONSE_CLOSE);
+    connection->request = NULL;
+    connection->linger = false;
+    connection_hand_over(connection);
+    const bool taken =
+        hub_open(loop->server->hub, stream, connection, request, buf_str(&loop->head), chunked);
+    reply->stream = NULL; /* it may be gone by now */
+    answer_release(reply);
+    /* From here on the stream is all that is kept of the request. */
+    evhttp_clear_headers(native->input_headers);
+    request_recycle(request);
+    if (taken) return;
+    hub_refused(stream);
+    connection_end(connection);
+}
+
 void answer_send(struct http_request *request)
 {
     struct http_loop *loop = request->loop;
@@ -136,6 +172,12 @@ void answer_send(struct http_request *request)
 
     assert(request->reply.status >= 200 && request->reply.status <= 599);
     assert(request->reply.content_type || request->reply.body.len == 0);
+    if (request->reply.stream && is_new(native))
+        http_add_header(request, "Transfer-Encoding", STR("chunked"));
+    if (request->reply.stream && request->method != HTTP_HEAD) {
+        begin_stream(request, connection);
+        return;
+    }
     const bool rest = send_now(connection, request, request->reply.close || loop->draining);
     connection->request = NULL;
     connection->linger = request->reply.close || more;
@@ -145,7 +187,7 @@ void answer_send(struct http_request *request)
     connection_give_back(connection);
     /* Or a client that sends but never reads could fill our memory. */
     if (rest) bufferevent_disable(bufferevent, EV_READ);
-    release_body(&request->reply);
+    answer_release(&request->reply);
     request_recycle(request);
 
     /* Of a chunked request evhttp would now end the chunks of the answer. */

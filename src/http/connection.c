@@ -288,6 +288,29 @@ void connection_give_back(struct connection *connection)
                       connection->evhttp);
 }
 
+void connection_hand_over(struct connection *connection)
+{
+    struct bufferevent *bufferevent = connection->bufferevent;
+    struct evbuffer *input = bufferevent_get_input(bufferevent);
+
+    connection_now(connection, CONNECTION_STREAMING);
+    bufferevent_disable(bufferevent, EV_READ | EV_WRITE);
+    bufferevent_setcb(bufferevent, NULL, NULL, event_while_handling, connection);
+    /* What the client sent behind its request comes to nothing: the answer has no end. */
+    evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+void connection_hand_back(struct connection *connection)
+{
+    struct http_loop *loop = connection->loop;
+
+    pthread_mutex_lock(&loop->mutex);
+    const bool first = !loop->finished.head && !loop->handed_back.head;
+    list_push(&loop->handed_back, &connection->link);
+    if (first) loop_wake(loop);
+    pthread_mutex_unlock(&loop->mutex);
+}
+
 void connection_do_later(struct connection *connection)
 {
     if (connection->state == CONNECTION_NEW)
@@ -335,7 +358,8 @@ static void check_deadline(struct connection *connection)
 
     switch (connection->state) {
     case CONNECTION_NEW:
-    case CONNECTION_HANDLING: return;
+    case CONNECTION_HANDLING:
+    case CONNECTION_STREAMING: return;
     case CONNECTION_HANDSHAKE:
         if (SSL_is_init_finished(connection->ssl))
             connection_now(connection, CONNECTION_IDLE);

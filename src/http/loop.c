@@ -3,7 +3,6 @@
 #include "http/loop.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -65,11 +64,14 @@ static void begin_draining(struct http_loop *loop)
 }
 
 /* 'end': from now on http_finish() knows that nobody will come for more. */
-static void take_finished(struct http_loop *loop, struct list *ret_finished, bool end)
+static void take_finished(struct http_loop *loop, struct list *ret_finished,
+                          struct list *ret_handed_back, bool end)
 {
     pthread_mutex_lock(&loop->mutex);
     *ret_finished = loop->finished;
     loop->finished = (struct list){0};
+    *ret_handed_back = loop->handed_back;
+    loop->handed_back = (struct list){0};
     if (end) {
         loop->ended = true;
         atomic_fetch_add(&loop->server->references, loop->under_way);
@@ -80,12 +82,15 @@ static void take_finished(struct http_loop *loop, struct list *ret_finished, boo
 static void on_wake(evutil_socket_t fd, short what, void *data)
 {
     struct http_loop *loop = data;
-    struct list finished;
+    struct list finished, handed_back;
+    struct link *link;
     (void)fd;
     (void)what;
 
-    take_finished(loop, &finished, false);
+    take_finished(loop, &finished, &handed_back, false);
     answer_send_all(&finished);
+    while ((link = list_pop(&handed_back)))
+        connection_end(LINK_OWNER(link, struct connection, link));
     if (!loop->draining && atomic_load(&loop->server->stopping)) begin_draining(loop);
 }
 
@@ -203,16 +208,16 @@ bool loop_open(struct http_loop *loop, struct http_server *server, unsigned inde
  * discard it. */
 static void cut_off(struct http_loop *loop)
 {
-    struct list finished;
+    struct list finished, handed_back; /* the latter are ended with the others */
     struct link *link;
 
-    take_finished(loop, &finished, false);
+    take_finished(loop, &finished, &handed_back, false);
     answer_send_all(&finished);
     for (struct connection *c = loop->connections; c; c = c->next)
         if (c->state == CONNECTION_ANSWERING) loop->cut_off++;
     connections_end_all(loop);
     loop->cut_off += loop->under_way;
-    take_finished(loop, &finished, true);
+    take_finished(loop, &finished, &handed_back, true);
     while ((link = list_pop(&finished)))
         request_discard(LINK_OWNER(link, struct http_request, link));
 }
@@ -235,13 +240,7 @@ static void *run(void *data)
 
 bool loop_start(struct http_loop *loop)
 {
-    sigset_t all, before;
-
-    /* Signals are the main thread's business. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    loop->started = pthread_create(&loop->thread, NULL, run, loop) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    loop->started = server_thread(&loop->thread, run, loop);
     return loop->started;
 }
 

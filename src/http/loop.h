@@ -18,6 +18,9 @@
  *                          v                                                   | to be closed
  *                       closed() <---- [lingering] <---------------------------+
  *
+ * An answer that goes on leads from [handling] to [streaming], where the connection belongs to the
+ * hub, on another thread, until that hands it back to be closed.
+ *
  * Everything of a loop belongs to its thread, but what stands below the mutex. */
 #ifndef HTTP_LOOP_H
 #define HTTP_LOOP_H
@@ -47,7 +50,8 @@ struct http_server {
     /* One for the owner and one for each request that was cut off: its handler's side may still
      * hold it after the loops have ended. */
     atomic_size_t references;
-    atomic_uint_fast64_t connections, accepted, refused, timed_out;
+    atomic_uint_fast64_t connections, accepted, refused, timed_out, streams;
+    struct http_hub *hub; /* of all loops */
 };
 
 enum connection_state {
@@ -57,12 +61,14 @@ enum connection_state {
     CONNECTION_ARRIVING,
     CONNECTION_HANDLING,
     CONNECTION_ANSWERING,
+    CONNECTION_STREAMING, /* the hub's */
     CONNECTION_LINGERING, /* evhttp is done with it; ours alone */
 };
 
 struct connection {
     struct connection *next, *previous;
     struct connection *later; /* see loop->later */
+    struct link link;         /* while the hub hands it back */
     struct http_loop *loop;
     struct bufferevent *bufferevent;
     struct evhttp_connection *evhttp; /* NULL before adopt() and while lingering */
@@ -111,6 +117,7 @@ struct http_loop {
 
     pthread_mutex_t mutex;
     struct list finished;
+    struct list handed_back; /* by the hub */
     bool ended;
     int wake_fd;
 };
@@ -138,13 +145,34 @@ void connection_end(struct connection *connection); /* and frees it, unless it l
 void connections_sweep(struct http_loop *loop);
 void connections_close_idle(struct http_loop *loop);
 void connections_end_all(struct http_loop *loop);
+/* From now on, until it is handed back, nothing of the loop's touches it. */
+void connection_hand_over(struct connection *connection);
+void connection_hand_back(struct connection *connection); /* from the hub's thread, to be ended */
 
 /* request.c */
 void request_arrived(struct evhttp_request *native, void *loop); /* evhttp's gencb */
 void request_recycle(struct http_request *request);
 void request_discard(struct http_request *request); /* after its loop has ended */
 
+/* stream.c */
+struct http_hub *hub_new(struct http_server *server); /* NULL: the system has nothing left */
+bool hub_start(struct http_hub *hub);
+/* One turn of a hub without a thread, or of the thread's own. */
+void hub_turn(struct http_hub *hub, bool wait);
+/* Ends its streams and its thread. Before the loops end. NULL is fine. */
+void hub_stop(struct http_hub *hub);
+void hub_free(struct http_hub *hub); /* NULL is fine */
+/* The stream of a request whose answer begins with 'head', on a connection that was handed over.
+ * False: the hub has ended, and hub_refused() is what is left to do. */
+bool hub_open(struct http_hub *hub, struct http_stream *stream, struct connection *connection,
+              const struct http_request *request, struct str head, bool chunked);
+void hub_refused(struct http_stream *stream);
+
+/* server.c: a thread to which no signal comes, as they are the main thread's business. */
+bool server_thread(pthread_t *thread, void *(*run)(void *data), void *data);
+
 /* answer.c */
+void answer_release(struct http_reply *reply); /* what it holds of its owner's */
 void answer_send(struct http_request *request);
 void answer_send_all(struct list *requests);
 

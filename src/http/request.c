@@ -135,6 +135,7 @@ static int fill(struct http_request *request, struct evhttp_request *native)
     reply->close = false;
     reply->release = NULL;
     reply->owner = NULL;
+    reply->stream = NULL;
 
     const int status = check_head(native);
     return status != 0 ? status : is_target ? 0 : 400;
@@ -181,7 +182,7 @@ void request_discard(struct http_request *request)
 {
     struct http_server *server = request->loop->server;
 
-    if (request->reply.release) request->reply.release(request->reply.owner);
+    answer_release(&request->reply);
     evhttp_request_free(request->native);
     arena_free(&request->arena);
     free(request);
@@ -247,7 +248,7 @@ void http_finish(struct http_request *request)
     pthread_mutex_lock(&loop->mutex);
     const bool ended = loop->ended;
     if (!ended) {
-        const bool first = !loop->finished.head;
+        const bool first = !loop->finished.head && !loop->handed_back.head;
         list_push(&loop->finished, &request->link);
         /* Under the mutex, or the loop could end and close the descriptor in between. */
         if (first) loop_wake(loop);

@@ -93,7 +93,7 @@ void response_head(struct buf *out, const struct http_reply *reply, const char *
         add_header(out, STR("Connection"), STR("close"));
     else if (connection == RESPONSE_KEEP_HTTP10)
         add_header(out, STR("Connection"), STR("keep-alive"));
-    if (response_has_body(reply->status)) {
+    if (response_has_body(reply->status) && !reply->stream) {
         buf_add_str(out, STR("Content-Length: "));
         buf_add_u64(out, reply->body.len);
         buf_add_str(out, STR("\r\n"));

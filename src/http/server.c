@@ -20,6 +20,17 @@ static void log_of_libevent(int severity, const char *message)
     LOG_AT(level, "libevent", LOG_STR("message", str_of(message)));
 }
 
+bool server_thread(pthread_t *thread, void *(*run)(void *data), void *data)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const bool started = pthread_create(thread, NULL, run, data) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
 static void stop_loops(struct http_server *server)
 {
     atomic_store(&server->stopping, true);
@@ -43,6 +54,7 @@ static void close_all(struct http_server *server)
 {
     for (unsigned i = 0; i < server->settings.loops; i++)
         loop_close(&server->loops[i]);
+    hub_free(server->hub);
     if (server->listener >= 0) close(server->listener);
     tls_close(server->tls);
     server_release(server);
@@ -63,6 +75,8 @@ static const char *open_all(struct http_server *server, struct arena *arena)
     server->listener = listen_on(settings->host, settings->port, arena, &error);
     if (server->listener < 0) return error;
     server->port = listen_port(server->listener);
+    server->hub = hub_new(server);
+    open = server->hub && hub_start(server->hub);
     for (unsigned i = 0; open && i < settings->loops; i++)
         open = loop_open(&server->loops[i], server, i);
     for (unsigned i = 0; open && i < settings->loops; i++)
@@ -93,6 +107,7 @@ struct http_server *http_server_start(const struct http_settings *settings, stru
     const char *error = open_all(server, arena);
     if (!error) return server;
     *ret_error = error;
+    hub_stop(server->hub);
     stop_loops(server);
     close_all(server);
     return NULL;
@@ -122,6 +137,7 @@ size_t http_server_stop(struct http_server *server, int timeout_ms)
     size_t cut_off = 0;
 
     server->stop_at_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
+    hub_stop(server->hub); /* it hands its connections back to the loops */
     stop_loops(server);
     for (unsigned i = 0; i < server->settings.loops; i++)
         cut_off += server->loops[i].cut_off;
@@ -136,5 +152,6 @@ struct http_counts http_server_counts(struct http_server *server)
         .accepted = atomic_load(&server->accepted),
         .refused = atomic_load(&server->refused),
         .timed_out = atomic_load(&server->timed_out),
+        .streams = atomic_load(&server->streams),
     };
 }

@@ -35,6 +35,8 @@ enum http_method {
 
 const char *http_method_name(enum http_method method);
 
+struct http_stream;
+
 struct http_header {
     struct str name, value;
 };
@@ -56,6 +58,8 @@ struct http_reply {
      * shared between requests without a copy. */
     void (*release)(void *owner);
     void *owner;
+    /* Instead of a body: it goes on (http/stream.h). NULL: it does not. */
+    struct http_stream *stream;
 };
 
 struct http_loop;
@@ -105,6 +109,7 @@ struct http_settings {
     size_t max_headers;         /* bytes; more is answered 431 */
     unsigned idle_timeout_s;    /* between requests, and for a client that does not read */
     unsigned request_timeout_s; /* from a request's first byte to its last, however it trickles */
+    unsigned heartbeat_s;       /* a stream that has nothing to say says so this often, at least */
     unsigned connections_max;   /* over all loops; more are closed at once */
     const char *tls_cert, *tls_key; /* PEM files, both or neither */
     void (*handler)(struct http_request *request, void *data);
@@ -133,14 +138,15 @@ bool http_server_reload_tls(struct http_server *server, const char *cert, const 
 
 /* Stops accepting, closes idle connections, lets requests under way be answered (their
  * answers say "Connection: close") for at most 'timeout_ms', then ends the loops. A request of
- * which a part has arrived gets a second or two for the rest. Returns the number of requests that
- * were cut off. */
+ * which a part has arrived gets a second or two for the rest; streams are ended at once. Returns
+ * the number of requests that were cut off. */
 size_t http_server_stop(struct http_server *server, int timeout_ms);
 
 struct http_counts {
     uint64_t connections; /* now; the others since the start */
     uint64_t accepted, refused;
     uint64_t timed_out; /* requests that did not arrive, answers that were not read in time */
+    uint64_t streams;   /* now: connections that are answers which go on */
 };
 struct http_counts http_server_counts(struct http_server *server);
 

@@ -30,6 +30,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                      .max_headers = 16 * 1024,
                      .idle_timeout_s = 60,
                      .request_timeout_s = 20,
+                     .heartbeat_s = 15,
                      .connections_max = 100,
                      .handler = api_handle,
                      .error_body = api_error_body,
@@ -41,7 +42,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     server.port = listen_port(server.listener);
     pthread_mutex_init(&server.tls_mutex, NULL);
     pthread_mutex_init(&loop.mutex, NULL);
-    if (!loop_open(&loop, &server, 0)) abort();
+    server.hub = hub_new(&server);
+    if (!server.hub || !loop_open(&loop, &server, 0)) abort();
     arena_free(&arena);
     return 0;
 }
@@ -75,6 +77,7 @@ static void turn(int fd)
     for (int i = 0; i < 4; i++) {
         event_base_loop(loop.base, EVLOOP_NONBLOCK);
         office_work();
+        hub_turn(server.hub, false);
     }
     read_answers(fd);
 }

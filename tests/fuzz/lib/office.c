@@ -26,6 +26,7 @@ static struct {
     struct arena arena;  /* the input's */
     struct arena always; /* the process's */
     struct str tokens[OFFICE_USERS + 1];
+    struct http_server server;
     struct http_loop loop;
 } office;
 
@@ -135,6 +136,8 @@ struct api *office_api(void)
                             .issued_at = clock_now_ms(),
                             .expires_at = clock_now_ms() + INT64_C(366) * 24 * 3600 * 1000});
     struct http_loop *loop = &office.loop;
+    office.server.settings.connections_max = 100;
+    loop->server = &office.server;
     loop->base = event_base_new();
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (!loop->base || loop->wake_fd < 0) abort();
@@ -349,7 +352,7 @@ static void take_answer(struct http_request *request)
     assert(answered->count == 1 && list_pop(answered) == &request->link);
     assert(!loop->ready.head && !loop->finished.head);
     check_answer(request);
-    if (request->reply.release) request->reply.release(request->reply.owner);
+    answer_release(&request->reply);
 }
 
 static void ignore_request(struct evhttp_request *native, void *data)

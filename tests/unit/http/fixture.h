@@ -172,6 +172,7 @@ static inline struct http_settings usual_settings(void)
         .max_headers = 8000,
         .idle_timeout_s = 30,
         .request_timeout_s = 10,
+        .heartbeat_s = 10,
         .connections_max = 1000,
         .handler = fixture_handler,
         .loop_started = fixture_loop_started,
