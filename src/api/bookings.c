@@ -40,8 +40,7 @@ void bookings_create(struct call *call)
 
 /* ---- changing one ---- */
 
-/* The booking that the path names; false: answered. */
-static bool booking_id(struct call *call, uint64_t *ret_id)
+bool booking_path_id(struct call *call, uint64_t *ret_id)
 {
     if (call_path_reference(call, 0, ret_id)) return true;
     reply_problem(call, NO_SUCH_BOOKING, (struct str){0});
@@ -66,7 +65,7 @@ void bookings_cancel(struct call *call)
     fields_end(&fields);
     if (reply_errors(call)) return;
     command->cancel.quantity = (uint32_t)quantity;
-    if (booking_id(call, &command->cancel.booking_id)) call_decide(call, compose_the_booking);
+    if (booking_path_id(call, &command->cancel.booking_id)) call_decide(call, compose_the_booking);
 }
 
 static void compose_paid(struct call *call, const struct result *result)
@@ -88,30 +87,26 @@ void bookings_pay(struct call *call)
     fields_end(&fields);
     if (reply_errors(call)) return;
     command->pay.method = (enum payment_method)method;
-    if (booking_id(call, &command->pay.booking_id)) call_decide(call, compose_paid);
+    if (booking_path_id(call, &command->pay.booking_id)) call_decide(call, compose_paid);
 }
 
 /* ---- looking ---- */
 
-bool booking_is_managed(const struct call *call, const struct booking_view *booking)
+bool booking_is_visible(const struct actor *actor, bool may_organize,
+                        const struct booking_view *booking)
 {
+    if (!booking) return false;
     struct event event = {.organizer_id = booking->organizer_id};
-    return call_manages(call, &event);
+    return booking->row.user_id == actor->id || actor_manages(actor, may_organize, &event);
 }
 
-bool booking_is_visible(const struct call *call, const struct booking_view *booking)
-{
-    return booking && (booking->row.user_id == call->actor.id || booking_is_managed(call, booking));
-}
-
-/* The booking call->id, if it is there and the caller's to see; NULL: answered. */
-static struct booking_view *find_booking(struct call *call, struct store *store)
+struct booking_view *booking_find(struct call *call, struct store *store)
 {
     struct booking_view *booking;
     enum store_status status = store_find_booking(store, call->id, call->arena, &booking);
     if (status != STORE_OK)
         reply_fault(call, store, status);
-    else if (!booking_is_visible(call, booking))
+    else if (!booking_is_visible(&call->actor, call_may_organize(call), booking))
         reply_problem(call, NO_SUCH_BOOKING, (struct str){0});
     else
         return booking;
@@ -120,7 +115,7 @@ static struct booking_view *find_booking(struct call *call, struct store *store)
 
 static void read_booking(struct call *call, struct store *store)
 {
-    const struct booking_view *booking = find_booking(call, store);
+    const struct booking_view *booking = booking_find(call, store);
     if (!booking) return;
     struct buf *out = call_scratch();
     compose_booking(out, call->api, booking, booking->row.user_id != call->actor.id);
@@ -129,12 +124,12 @@ static void read_booking(struct call *call, struct store *store)
 
 void bookings_show(struct call *call)
 {
-    if (booking_id(call, &call->id)) call_read(call, read_booking);
+    if (booking_path_id(call, &call->id)) call_read(call, read_booking);
 }
 
 static void read_history(struct call *call, struct store *store)
 {
-    const struct booking_view *booking = find_booking(call, store);
+    const struct booking_view *booking = booking_find(call, store);
     if (!booking) return;
     struct journal_list journal;
     enum store_status status = store_booking_history(store, call->id, call->arena, &journal);
@@ -154,7 +149,7 @@ static void read_history(struct call *call, struct store *store)
 
 void bookings_history(struct call *call)
 {
-    if (booking_id(call, &call->id)) call_read(call, read_history);
+    if (booking_path_id(call, &call->id)) call_read(call, read_history);
 }
 
 /* ---- lists ---- */

@@ -10,6 +10,7 @@
 
 #include "api/address.h"
 #include "api/reply.h"
+#include "api/streams.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -53,6 +54,7 @@ struct api *api_new(const struct api_settings *settings)
     if (!api->loops || !api->counts) abort();
     for (unsigned i = 0; i < settings->loops; i++)
         api->loops[i].tokens = token_cache_new(TOKENS_REMEMBERED);
+    api->turns = turns_new(api);
     snprintf(api->id_prefix, sizeof(api->id_prefix), "%08x", randombytes_random());
     return api;
 }
@@ -62,6 +64,7 @@ void api_free(struct api *api)
     if (!api) return;
     for (unsigned i = 0; i < api->settings.loops; i++)
         token_cache_free(api->loops[i].tokens);
+    turns_free(api->turns);
     router_free(api->router);
     limits_free(api->limits);
     limits_free(api->sign_in_by_peer);
@@ -145,6 +148,7 @@ static bool identify(struct call *call)
     /* The version first: a change in between makes the lane ask again. */
     call->directory_version = directory_version(api->engine->directory);
     call->actor = (struct actor){.id = claims.user_id, .token_at = claims.issued_at};
+    call->token_ends_at = claims.expires_at;
     call->signed_in = directory_check(api->engine->directory, claims.user_id, claims.issued_at,
                                       &call->actor.role);
     return call->signed_in;
@@ -293,7 +297,7 @@ static void answer_options(struct call *call)
         reply_header(call, "Access-Control-Allow-Methods", allow);
         reply_header(call, "Access-Control-Allow-Headers",
                      STR("Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
-                         "X-Request-Id"));
+                         "Last-Event-ID, X-Request-Id"));
         reply_header(call, "Access-Control-Max-Age", STR("600"));
     }
     reply_send(call);

@@ -43,6 +43,7 @@ struct call {
 
     bool signed_in;
     struct actor actor;
+    int64_t token_ends_at; /* milliseconds */
     uint64_t directory_version;
 
     struct task task;
@@ -60,6 +61,7 @@ struct call {
     struct str text, secret; /* secret: a password, wiped as soon as it was used */
     struct user *user;
     void *state;
+    struct channel *channel; /* that of a stream to be (api/streams.h) */
 };
 
 struct loop_state {
@@ -79,6 +81,7 @@ struct api {
     struct router *router;
     struct limits *limits, *sign_in_by_peer, *sign_in_by_account; /* NULL: no limits */
     struct loop_state *loops;
+    struct turns *turns;                  /* see api/streams.h */
     struct route_counts *counts;          /* by route, and one more for what matched none */
     _Atomic(struct http_server *) server; /* set when the loops run already */
     char id_prefix[9];                    /* of the request ids that are made here */

@@ -11,7 +11,7 @@
 
 enum { PAGE_EVENT, PAGE_STATUS }; /* of a snapshot */
 
-static bool event_id(struct call *call, uint64_t *ret_id)
+bool event_path_id(struct call *call, uint64_t *ret_id)
 {
     if (call_path_id(call, 0, ret_id)) return true;
     reply_problem(call, NO_SUCH_EVENT, (struct str){0});
@@ -229,21 +229,26 @@ void events_update(struct call *call)
     update->fields = read_event(&fields, false, &update->event);
     read_type_updates(&fields, update);
     fields_end(&fields);
-    if (!event_id(call, &update->event.id) || reply_errors(call)) return;
+    if (!event_path_id(call, &update->event.id) || reply_errors(call)) return;
     call_decide(call, compose_changed);
 }
 
 void events_delete(struct call *call)
 {
     struct command *command = call_command(call, COMMAND_DELETE_EVENT);
-    if (event_id(call, &command->event_id)) call_decide(call, compose_changed);
+    if (event_path_id(call, &command->event_id)) call_decide(call, compose_changed);
 }
 
 /* ---- showing one, from memory where it is there ---- */
 
+bool event_is_visible(const struct actor *actor, bool may_organize, const struct event *event)
+{
+    return event->status != EVENT_DRAFT || (actor && actor_manages(actor, may_organize, event));
+}
+
 static bool is_visible(const struct call *call, const struct event *event)
 {
-    return event->status != EVENT_DRAFT || call_manages(call, event);
+    return event_is_visible(call->signed_in ? &call->actor : NULL, call_may_organize(call), event);
 }
 
 static struct page *render(struct snapshot *snapshot, unsigned slot)
@@ -261,6 +266,12 @@ static struct page *render(struct snapshot *snapshot, unsigned slot)
     compose_etag(page->tag, &snapshot->event);
     memcpy(page->data, out->data, out->len);
     return snapshot_page(snapshot, slot, page);
+}
+
+struct str event_status_page(struct snapshot *snapshot)
+{
+    const struct page *page = render(snapshot, PAGE_STATUS);
+    return (struct str){page->data, page->size};
 }
 
 /* Does If-None-Match hold this ETag? (RFC 9110 section 13.1.2: weak comparison, "*" matches all.)
@@ -369,14 +380,14 @@ void events_show(struct call *call)
 {
     static const struct shower shower = {show_event};
     uint64_t id;
-    if (event_id(call, &id)) event_look_up(call, id, &shower);
+    if (event_path_id(call, &id)) event_look_up(call, id, &shower);
 }
 
 void events_status(struct call *call)
 {
     static const struct shower shower = {show_status};
     uint64_t id;
-    if (event_id(call, &id)) event_look_up(call, id, &shower);
+    if (event_path_id(call, &id)) event_look_up(call, id, &shower);
 }
 
 /* ---- finding ---- */

@@ -13,6 +13,16 @@ struct shower {
     void (*show)(struct call *call, struct snapshot *snapshot);
 };
 
+/* The id that the path names; false: answered. */
+bool event_path_id(struct call *call, uint64_t *ret_id);
+
+/* Can he see the event? A draft is as good as none but for its managers. 'actor' is NULL for
+ * nobody. */
+bool event_is_visible(const struct actor *actor, bool may_organize, const struct event *event);
+
+/* The body of GET /v1/events/{id}/status; lives as long as the snapshot. */
+struct str event_status_page(struct snapshot *snapshot);
+
 /* Shows the event from memory, or lets a reader fetch it. */
 void event_look_up(struct call *call, uint64_t id, const struct shower *shower);
 

@@ -175,6 +175,8 @@ void metrics_write(struct buf *out, struct api *api)
     if (!server) return;
     struct http_counts counts = http_server_counts(server);
     gauge(out, "admit_http_connections", "Open connections.", counts.connections);
+    gauge(out, "admit_http_streams", "Those of them that are streams: who listens.",
+          counts.streams);
     counter(out, "admit_http_accepted_total", "Connections accepted.", counts.accepted);
     counter(out, "admit_http_refused_total", "Connections closed because there were too many.",
             counts.refused);

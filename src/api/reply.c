@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "api/compose.h"
+#include "api/streams.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -63,6 +64,14 @@ void reply_empty(struct call *call, int status)
 void reply_text(struct call *call, int status, const char *content_type, struct str body)
 {
     fresh_reply(call, status, content_type)->body = body;
+    reply_send(call);
+}
+
+void reply_stream(struct call *call, struct http_stream *stream)
+{
+    fresh_reply(call, 200, "text/event-stream")->stream = stream;
+    /* nginx and who took it over from there would gather it otherwise. */
+    http_add_header(call->request, "X-Accel-Buffering", STR("no"));
     reply_send(call);
 }
 
@@ -307,6 +316,7 @@ void reply_send(struct call *call)
     atomic_fetch_add_explicit(&counts->statuses[class < 6 ? class : 5], 1, memory_order_relaxed);
     histogram_add(&counts->time_us, took_us > 0 ? (uint64_t)took_us / 16 : 0);
     log_call(call, took_us);
+    streams_leave(call);
 
     if (call->on_loop)
         http_reply(request);

@@ -18,6 +18,9 @@ void reply_empty(struct call *call, int status);
 /* A body of any type that lives long enough: a constant, or in the arena. */
 void reply_text(struct call *call, int status, const char *content_type, struct str body);
 
+/* An answer that goes on. */
+void reply_stream(struct call *call, struct http_stream *stream);
+
 /* 'detail' empty: the outcome's own sentence. With field errors, as INVALID. */
 void reply_set_problem(struct call *call, enum outcome outcome, struct str detail);
 void reply_problem(struct call *call, enum outcome outcome, struct str detail);

@@ -34,6 +34,10 @@ void bookings_cancel(struct call *call);
 void bookings_pay(struct call *call);
 void bookings_history(struct call *call);
 
+/* streams.c */
+void events_stream(struct call *call);
+void bookings_stream(struct call *call);
+
 /* guests.c: what an event's managers see of those who booked */
 void guests_list(struct call *call);
 void guests_csv(struct call *call);

@@ -34,6 +34,7 @@ GET    /v1/events/{id}                      optional
 PATCH  /v1/events/{id}                      token
 DELETE /v1/events/{id}                      token
 GET    /v1/events/{id}/status               optional
+GET    /v1/events/{id}/stream               optional
 POST   /v1/events/{id}/bookings             token    once
 GET    /v1/events/{id}/bookings             token
 GET    /v1/events/{id}/bookings.csv         token
@@ -45,6 +46,7 @@ POST   /v1/bookings/{reference}/cancel      token    once
 POST   /v1/bookings/{reference}/payments    token    once
 GET    /v1/bookings/{reference}/history     token
 GET    /v1/journal                          token
+GET    /v1/bookings/{reference}/stream      token
 POST   /register                            none
 POST   /create-user                         none
 POST   /login                               none

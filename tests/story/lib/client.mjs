@@ -17,7 +17,8 @@ function parsed(text, type = '') {
 
 /**
  * `body` is sent as JSON; a string or a Buffer as it is. `check: false` for answers that are looked at in
- * another way. Resolves to {status, headers, text, body}.
+ * another way. Resolves to {status, headers, text, body}; of an answer without an end (stream.mjs) to what
+ * its first event says.
  */
 export function request(agent, base, method, path, {body, token, headers = {}, check = true, localAddress} = {}) {
     const isRaw = typeof body === 'string' || Buffer.isBuffer(body);
@@ -37,9 +38,16 @@ export function request(agent, base, method, path, {body, token, headers = {}, c
         sent.on('error', reject);
         sent.on('response', (response) => {
             const parts = [];
-            response.on('data', (part) => parts.push(part));
+            const isStream = response.headers['content-type'] === 'text/event-stream';
+            response.on('data', (part) => {
+                parts.push(part);
+                if (!isStream || !/^data: .*\n\n/m.test(Buffer.concat(parts).toString())) return;
+                end();
+                sent.destroy();
+            });
             response.on('error', reject);
-            response.on('end', () => {
+            response.on('end', end);
+            function end() {
                 try {
                     const text = Buffer.concat(parts).toString();
                     const answer = {status: response.statusCode, headers: response.headers, text};
@@ -49,7 +57,7 @@ export function request(agent, base, method, path, {body, token, headers = {}, c
                 } catch (error) {
                     reject(error);
                 }
-            });
+            }
         });
         sent.end(payload);
     });

@@ -37,6 +37,11 @@ function fits(pointer, value, what) {
     assert.fail(`${what} does not fit the specification: ${ajv.errorsText(check.errors)}\n${JSON.stringify(value)}`);
 }
 
+/** Fails where the value is not what the schema of that name says. */
+export function checkIs(schema, value) {
+    fits(['components', 'schemas', schema], value, schema);
+}
+
 // Constant paths first, so that "/v1/events/{id}" does not take what has a row of its own.
 const templates = Object.keys(spec.paths)
     .sort((a, b) => a.split('{').length - b.split('{').length)
