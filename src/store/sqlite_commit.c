@@ -60,11 +60,38 @@ static void write_tickets(struct sqlite_store *store, const struct change *chang
     }
 }
 
-static void write_journal(struct sqlite_store *store, const struct journal_entry *entry)
+/* As many rows at once as there are statements for. */
+static void write_journal(struct sqlite_store *store)
 {
-    RUN(store, JOURNAL_INSERT, NUM(entry->booking_id), NUM(store->journal_next++),
-        NUM(entry->event_id), NUM(entry->ticket_type_id), NUM(entry->from), NUM(entry->to),
-        NUM(entry->quantity), NUM(entry->actor_id), NUM(entry->at), TEXT(str_of(entry->reason)));
+    static const struct {
+        enum sqlite_statement which;
+        size_t rows;
+    } sizes[] = {
+        {STATEMENT_JOURNAL_INSERT_16, JOURNAL_AT_ONCE},
+        {STATEMENT_JOURNAL_INSERT_4, 4},
+        {STATEMENT_JOURNAL_INSERT, 1},
+    };
+    const struct sqlite_value *values = store->journal.values;
+    size_t left = store->journal.count;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        size_t count = sizes[i].rows * JOURNAL_COLUMNS;
+        for (; left >= count; left -= count, values += count)
+            sqlite_run(store, sizes[i].which, values, count);
+    }
+    store->journal.count = 0;
+}
+
+static void gather_journal(struct sqlite_store *store, const struct journal_entry *entry)
+{
+    const struct sqlite_value row[JOURNAL_COLUMNS] = {
+        NUM(entry->booking_id),      NUM(store->journal_next++), NUM(entry->event_id),
+        NUM(entry->ticket_type_id),  NUM(entry->from),           NUM(entry->to),
+        NUM(entry->quantity),        NUM(entry->actor_id),       NUM(entry->at),
+        TEXT(str_of(entry->reason)),
+    };
+    memcpy(&store->journal.values[store->journal.count], row, sizeof(row));
+    store->journal.count += JOURNAL_COLUMNS;
+    if (store->journal.count == JOURNAL_AT_ONCE * JOURNAL_COLUMNS) write_journal(store);
 }
 
 static void write_payment(struct sqlite_store *store, const struct payment *payment)
@@ -242,7 +269,7 @@ static void write_change(struct sqlite_store *store, const struct change *change
     case CHANGE_TICKETS_NEW:
     case CHANGE_TICKET_GIVE:
     case CHANGE_TICKET_RETURN: write_tickets(store, change); break;
-    case CHANGE_JOURNAL: write_journal(store, &change->journal); break;
+    case CHANGE_JOURNAL: gather_journal(store, &change->journal); break;
     case CHANGE_PAYMENT: write_payment(store, change->payment); break;
     case CHANGE_EVENT_INSERT: insert_event(store, change->event, arena); break;
     case CHANGE_EVENT_UPDATE:
@@ -336,8 +363,10 @@ enum store_status sqlite_commit(struct store *base, struct working_set *set)
 {
     struct sqlite_store *store = sqlite_begin_write(base);
     store->journal_next = store->next[SEQUENCE_JOURNAL];
+    store->journal.count = 0;
     for (size_t i = 0; i < set->changes.count && store->status == STORE_OK; i++)
         write_change(store, &set->changes.items[i], set->arena);
+    write_journal(store);
     write_counters(store, set);
     write_line(store, set);
     write_holders(store, set);

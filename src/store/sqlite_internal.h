@@ -29,9 +29,18 @@ enum sqlite_statement {
 enum {
     SEQUENCE_JOURNAL = SEQUENCE_COUNT, /* behind those that core knows */
     SQLITE_SEQUENCES,
-    SEQUENCE_JOURNAL_KEY = 100,      /* how it is written in the table */
-    BOOKINGS_BUCKET = 8192,          /* as in the index bookings_by_user */
+    SEQUENCE_JOURNAL_KEY = 100, /* how it is written in the table */
+    BOOKINGS_BUCKET = 8192,     /* as in the index bookings_by_user */
+    JOURNAL_COLUMNS = 10,
+    JOURNAL_AT_ONCE = 16,            /* rows in one statement */
     REPLAY_MS = 25 * 60 * 60 * 1000, /* older answers are not found: a day, and some */
+};
+
+/* What is bound to a statement. */
+struct sqlite_value {
+    enum { SQLITE_VALUE_NULL, SQLITE_VALUE_NUMBER, SQLITE_VALUE_TEXT, SQLITE_VALUE_BLOB } kind;
+    int64_t number;
+    struct str text;
 };
 
 struct sqlite_store {
@@ -50,6 +59,10 @@ struct sqlite_store {
      * did not commit, is drawn again. */
     uint64_t next[SQLITE_SEQUENCES];
     uint64_t journal_next; /* within the commit that is going on */
+    struct {
+        struct sqlite_value values[JOURNAL_AT_ONCE * JOURNAL_COLUMNS];
+        size_t count; /* values of rows that are not written yet */
+    } journal;
 
     struct replay_index replays; /* which row of 'idempotency' answers to which key */
 
@@ -58,12 +71,6 @@ struct sqlite_store {
 };
 
 /* ---- values that are bound ---- */
-
-struct sqlite_value {
-    enum { SQLITE_VALUE_NULL, SQLITE_VALUE_NUMBER, SQLITE_VALUE_TEXT, SQLITE_VALUE_BLOB } kind;
-    int64_t number;
-    struct str text;
-};
 
 #define NUM(value)  ((struct sqlite_value){SQLITE_VALUE_NUMBER, (int64_t)(value), {NULL, 0}})
 #define TEXT(value) ((struct sqlite_value){SQLITE_VALUE_TEXT, 0, (value)})

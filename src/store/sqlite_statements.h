@@ -73,6 +73,12 @@
 
 /* ---- what a batch writes ---- */
 
+/* Of several rows in one statement the later ones are cheap: SQLite stands at the end of the tree
+ * and of its index already. */
+#define SQLITE_JOURNAL_ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define SQLITE_JOURNAL_ROWS                                                                        \
+    SQLITE_JOURNAL_ROW ", " SQLITE_JOURNAL_ROW ", " SQLITE_JOURNAL_ROW ", " SQLITE_JOURNAL_ROW
+
 #define SQLITE_COMMIT_STATEMENTS(X)                                                                \
     X(BOOKING_INSERT,                                                                              \
       "INSERT INTO bookings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                \
@@ -86,7 +92,11 @@
       "WHERE event_id = ?1 AND number = ?2 AND (+booking_id IS NULL OR +booking_id = ?3)")         \
     X(TICKET_RETURN, "UPDATE tickets SET booking_id = NULL, is_booked = 0 "                        \
                      "WHERE event_id = ?1 AND number = ?2 AND +booking_id = ?3")                   \
-    X(JOURNAL_INSERT, "INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")      \
+    X(JOURNAL_INSERT, "INSERT INTO journal VALUES " SQLITE_JOURNAL_ROW)                            \
+    X(JOURNAL_INSERT_4, "INSERT INTO journal VALUES " SQLITE_JOURNAL_ROWS)                         \
+    X(JOURNAL_INSERT_16,                                                                           \
+      "INSERT INTO journal VALUES " SQLITE_JOURNAL_ROWS ", " SQLITE_JOURNAL_ROWS                   \
+      ", " SQLITE_JOURNAL_ROWS ", " SQLITE_JOURNAL_ROWS)                                           \
     X(PAYMENT_INSERT, "INSERT INTO payments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")              \
     X(EVENT_INSERT,                                                                                \
       "INSERT INTO events (id, organizer_id, status, starts_at, ends_at, local_day, "              \
