@@ -7,10 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "notify/mime.h"
+
 enum {
     DOTENV_MOST = 1 << 20,
     SHOWN_MOST = 60, /* so much of a wrong value is shown */
     NAME_MOST = 32,  /* no flag is as long */
+    FLAG_COLUMN = 25,
+    VARIABLE_COLUMN = 16, /* of the help: the widest they get */
     DAY_S = 24 * 3600,
 };
 
@@ -76,6 +80,8 @@ static bool parse_text(const struct row *row, struct str text, void *field, stru
     return true;
 }
 static const struct kind kind_text = {"TEXT", parse_text, "text without control characters", NULL};
+static const struct kind kind_directory = {"DIRECTORY", parse_text, "the name of a directory",
+                                           NULL};
 static const struct kind kind_file = {"FILE", parse_text, "the name of a file", NULL};
 
 static bool parse_secret(const struct row *row, struct str text, void *field, struct arena *arena)
@@ -276,6 +282,34 @@ static const struct kind kind_url = {
     "URL", parse_url,
     "a URL beginning with http:// or https://, such as https://tickets.example.org,", NULL};
 
+/* Scheme and host; the rest is for who connects to it. */
+static bool parse_smtp(const struct row *row, struct str text, void *field, struct arena *arena)
+{
+    (void)row;
+    struct str rest = text, scheme = str_cut(&rest, ':');
+    if (!str_equal_nocase(scheme, STR("smtp")) && !str_equal_nocase(scheme, STR("smtps")))
+        return false;
+    if (!str_starts(rest, STR("//")) || rest.len == 2 || has_controls(text)) return false;
+    put_text(field, text, arena);
+    return true;
+}
+static const struct kind kind_smtp = {
+    "URL", parse_smtp,
+    "a URL such as smtp://user:password@mail.example.org:587 or smtps://mail.example.org", NULL};
+
+static bool parse_mailbox(const struct row *row, struct str text, void *field, struct arena *arena)
+{
+    (void)row;
+    struct mailbox mailbox;
+    if (has_controls(text) || !str_is_utf8(text) || !mailbox_read(text, arena, &mailbox))
+        return false;
+    put_text(field, text, arena);
+    return true;
+}
+static const struct kind kind_mailbox = {
+    "ADDRESS", parse_mailbox,
+    "an address such as tickets@example.org or Box Office <tickets@example.org>", NULL};
+
 /* Scheme, host and perhaps a port, as a browser sends it: without a path. */
 static bool is_origin(struct str origin)
 {
@@ -388,6 +422,14 @@ static const struct row rows[] = {
     {"keep-cancelled", "KEEP_CANCELLED", OPTIONS_SERVE, &kind_days, FIELD(keep_cancelled_ms),
      .fallback = "365", .least = 0, .most = INT64_C(36500) * DAY_S,
      .help = "how long cancelled bookings stay, in days"},
+    {"smtp-url", "SMTP_URL", OPTIONS_SERVE, &kind_smtp, FIELD(smtp_url), .secret = true,
+     .help = "where mail goes; else none is sent"},
+    {"mail-from", "MAIL_FROM", OPTIONS_SERVE, &kind_mailbox, FIELD(mail_from),
+     .help = "whose mail it is, with SMTP_URL"},
+    {"mail-templates", "MAIL_TEMPLATES", OPTIONS_SERVE, &kind_directory, FIELD(mail_templates),
+     .help = "texts of mails instead of the built-in ones"},
+    {"require-verified-email", "REQUIRE_VERIFIED_EMAIL", OPTIONS_SERVE, &kind_switch,
+     FIELD(verified_only), .fallback = "off", .help = "who books has confirmed his address"},
     {"metrics-token", "METRICS_TOKEN", OPTIONS_SERVE, &kind_secret, FIELD(metrics_token),
      .least = 8, .secret = true, .help = "opens /metrics to others than this machine"},
     {"sandbox", "SANDBOX", OPTIONS_SERVE, &kind_sandbox, FIELD(sandbox), .fallback = "auto",
@@ -728,6 +770,11 @@ static bool check_together(struct reading *reading)
     if (!options->tls_cert != !options->tls_key)
         return FAIL(reading, "%s is not given: TLS_CERT and TLS_KEY are needed together",
                     options->tls_cert ? "TLS_KEY" : "TLS_CERT");
+    if (options->smtp_url && !options->mail_from)
+        return FAIL(reading, "MAIL_FROM is not given: it is needed with SMTP_URL");
+    if (options->verified_only && !options->smtp_url)
+        return FAIL(reading, "REQUIRE_VERIFIED_EMAIL is on and SMTP_URL is not given: nobody could "
+                             "confirm an address");
     return join_database(reading);
 }
 
@@ -761,8 +808,9 @@ static void print_group(unsigned group, int flags, int variables)
 {
     for (const struct row *row = rows; row < rows + ROWS; row++) {
         if (row->group != group) continue;
-        printf("  --%s %s%*s  %-*s  %s", row->flag, row->kind->placeholder, flags - flag_width(row),
-               "", variables, row->env, row->help);
+        int flag = flag_width(row);
+        printf("  --%s %s%*s  %-*s  %s", row->flag, row->kind->placeholder,
+               flag < flags ? flags - flag : 0, "", variables, row->env, row->help);
         if (row->fallback && row->fallback[0]) printf(" (%s)", row->fallback);
         putchar('\n');
     }
@@ -779,10 +827,11 @@ void options_help(unsigned groups)
                   {OPTIONS_SERVE, "Server"}};
     int flags = 0, variables = 0;
     for (const struct row *row = rows; row < rows + ROWS; row++) {
-        int variable = (int)strlen(row->env);
+        int flag = flag_width(row), variable = (int)strlen(row->env);
         if (!(row->group & groups)) continue;
-        if (flag_width(row) > flags) flags = flag_width(row);
-        if (variable > variables) variables = variable;
+        /* A long one stands out of its column, instead of making all lines long. */
+        if (flag > flags && flag <= FLAG_COLUMN) flags = flag;
+        if (variable > variables && variable <= VARIABLE_COLUMN) variables = variable;
     }
     for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
         if (!(titles[i].group & groups)) continue;

@@ -45,7 +45,11 @@ struct options {
                                         spaces) whose X-Forwarded-For is believed */
     enum sandbox_wish sandbox;
     const char *move_from, *move_to; /* URLs as database_url; NULL: not given */
-    const char *metrics_token;       /* NULL: /metrics to loopback addresses only */
+    const char *smtp_url;            /* smtp:// or smtps://; NULL: no mail is sent */
+    const char *mail_from; /* an address, or a name and one in '<' '>'; not NULL with smtp_url */
+    const char *mail_templates; /* a directory; NULL: the built-in ones alone */
+    bool verified_only; /* REQUIRE_VERIFIED_EMAIL: only who has confirmed his address books */
+    const char *metrics_token; /* NULL: /metrics to loopback addresses only */
 };
 
 enum option_group { OPTIONS_STORE = 1, OPTIONS_LOG = 2, OPTIONS_SERVE = 4, OPTIONS_MOVE = 8 };

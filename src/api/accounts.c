@@ -23,16 +23,19 @@ static void forget_secret(struct call *call)
 
 /* ---- registering ---- */
 
+bool account_hash_secret(struct call *call, struct str *ret_hash)
+{
+    *ret_hash = password_hash(call->arena, call->secret);
+    forget_secret(call);
+    if (ret_hash->len) return true;
+    reply_problem(call, OVERLOADED, (struct str){0});
+    return false;
+}
+
 static void hash_and_register(struct call *call)
 {
-    struct user *user = &call->task.command.user.user;
-    user->password_hash = password_hash(call->arena, call->secret);
-    forget_secret(call);
-    if (!user->password_hash.len) {
-        reply_problem(call, OVERLOADED, (struct str){0});
-        return;
-    }
-    call_decide(call, call->compose);
+    if (account_hash_secret(call, &call->task.command.user.user.password_hash))
+        call_decide(call, call->compose);
 }
 
 void account_register(struct call *call, const struct user *user,
@@ -240,12 +243,7 @@ static void update_me(struct call *call)
     struct command *command = &call->task.command;
     if (command->user.fields & FIELD_PASSWORD) {
         call->secret = confirmed->new_password;
-        command->user.user.password_hash = password_hash(call->arena, call->secret);
-        forget_secret(call);
-        if (!command->user.user.password_hash.len) {
-            reply_problem(call, OVERLOADED, (struct str){0});
-            return;
-        }
+        if (!account_hash_secret(call, &command->user.user.password_hash)) return;
     }
     call_decide(call, compose_the_user);
 }

@@ -4,6 +4,7 @@
 #define API_API_H
 
 #include "auth/limits.h"
+#include "auth/link.h"
 #include "core/reference.h"
 #include "engine/engine.h"
 #include "http/server.h"
@@ -15,6 +16,9 @@ struct api_settings {
     int64_t token_ttl_s;
     struct limit rate_limit; /* burst 0: no limits at all */
     bool open_organizing;
+    bool sends_mail;    /* SMTP_URL is set */
+    bool verified_only; /* only who has confirmed his address may book */
+    struct link_key link_key;
     const char *cors_origins;
     const char *trust_proxy;
     const char *metrics_token; /* NULL: loopback only */

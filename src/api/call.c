@@ -27,6 +27,8 @@ enum {
  * Argon2 is dear by intent. Registering counts by address only through these, too. */
 static const struct limit sign_in_by_peer = {.tokens = 60, .period_s = 60, .burst = 30};
 static const struct limit sign_in_by_account = {.tokens = 10, .period_s = 60, .burst = 10};
+/* Nobody's mailbox is filled by others. */
+static const struct limit mail_by_account = {.tokens = 5, .period_s = 3600, .burst = 5};
 
 struct api *api_new(const struct api_settings *settings)
 {
@@ -42,6 +44,7 @@ struct api *api_new(const struct api_settings *settings)
         api->limits = limits_new(limit, LIMIT_BUCKETS);
         api->sign_in_by_peer = limits_new(&sign_in_by_peer, LIMIT_BUCKETS);
         api->sign_in_by_account = limits_new(&sign_in_by_account, LIMIT_BUCKETS);
+        api->mail_by_account = limits_new(&mail_by_account, LIMIT_BUCKETS);
         char *policy = malloc(96);
         if (!policy) abort();
         snprintf(policy, 96, "\"default\";q=%u;w=%u", limit->burst,
@@ -69,6 +72,7 @@ void api_free(struct api *api)
     limits_free(api->limits);
     limits_free(api->sign_in_by_peer);
     limits_free(api->sign_in_by_account);
+    limits_free(api->mail_by_account);
     free((char *)api->limit_policy);
     free(api->loops);
     free(api->counts);
@@ -184,16 +188,27 @@ bool call_within_limits(struct call *call)
     return verdict.allowed;
 }
 
-bool call_sign_in_allowed(struct call *call, struct str account)
+/* One token of the peer's sign-ins, and one of the account's bucket. */
+static bool account_allowed(struct call *call, struct limits *by_account, struct str account)
 {
     struct api *api = call->api;
     if (!api->sign_in_by_peer) return true;
     int64_t now = clock_monotonic_us();
     struct str block = address_block(call->arena, call->peer);
     struct limit_verdict verdict = limits_take(api->sign_in_by_peer, block, now);
-    if (verdict.allowed) verdict = limits_take(api->sign_in_by_account, account, now);
+    if (verdict.allowed) verdict = limits_take(by_account, account, now);
     if (!verdict.allowed) reply_limited(call, verdict.retry_after_s);
     return verdict.allowed;
+}
+
+bool call_sign_in_allowed(struct call *call, struct str account)
+{
+    return account_allowed(call, call->api->sign_in_by_account, account);
+}
+
+bool call_mail_allowed(struct call *call, struct str account)
+{
+    return account_allowed(call, call->api->mail_by_account, account);
 }
 
 /* ---- body ---- */
@@ -458,6 +473,7 @@ struct command *call_command(struct call *call, enum command_kind kind)
     command->kind = kind;
     command->actor = call->actor;
     command->organizing_allowed = call_may_organize(call);
+    command->verified_only = call->api->settings.verified_only;
     return command;
 }
 

@@ -79,7 +79,8 @@ struct api {
     struct api_settings settings;
     struct engine *engine;
     struct router *router;
-    struct limits *limits, *sign_in_by_peer, *sign_in_by_account; /* NULL: no limits */
+    /* NULL: no limits */
+    struct limits *limits, *sign_in_by_peer, *sign_in_by_account, *mail_by_account;
     struct loop_state *loops;
     struct turns *turns;                  /* see api/streams.h */
     struct route_counts *counts;          /* by route, and one more for what matched none */
@@ -112,6 +113,9 @@ bool call_within_limits(struct call *call);
 /* Takes a token from the sign-in buckets of this address and of 'account' (folded). False: answered
  * with 429. */
 bool call_sign_in_allowed(struct call *call, struct str account);
+
+/* ... from those of this address and of mails to 'account'. */
+bool call_mail_allowed(struct call *call, struct str account);
 
 /* A text buffer of this thread, empty; for composing bodies that are then copied. */
 struct buf *call_scratch(void);

@@ -64,43 +64,15 @@ void operations_metrics(struct call *call)
 
 /* ---- the documentation, out of the program ---- */
 
-static void release_nothing(void *owner)
-{
-    (void)owner;
-}
+static const char docs_policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' "
+    "data:; "
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'";
 
 static void answer_file(struct call *call, struct str path)
 {
-    const struct embedded_file *file = embedded_find(path);
-    if (!file) {
-        reply_problem(call, NOT_FOUND, (struct str){0});
-        return;
-    }
-    struct str etag = str_of(file->etag);
-    if (str_equal(str_trim(http_header(call->request, "If-None-Match")), etag)) {
-        reply_set_empty(call, 304);
-    } else {
-        struct str encodings = http_header(call->request, "Accept-Encoding");
-        bool zipped =
-            file->gzip_data && encodings.len && memmem(encodings.data, encodings.len, "gzip", 4);
-        reply_set_empty(call, 200);
-        struct http_reply *reply = &call->request->reply;
-        reply->content_type = file->content_type;
-        reply->body = zipped ? (struct str){(const char *)file->gzip_data, file->gzip_size}
-                             : (struct str){(const char *)file->data, file->size};
-        /* It stays where it is, and is not copied for each client that reads slowly. */
-        reply->release = release_nothing;
-        if (zipped) reply_header(call, "Content-Encoding", STR("gzip"));
-    }
-    reply_cache(call, "public, max-age=0, must-revalidate");
-    reply_header(call, "ETag", etag);
-    if (file->gzip_data) reply_header(call, "Vary", STR("Accept-Encoding"));
-    reply_header(call, "Content-Security-Policy",
-                 STR("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-                     "img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; "
-                     "form-action 'none'; frame-ancestors 'none'"));
-    reply_header(call, "Referrer-Policy", STR("no-referrer"));
-    reply_send(call);
+    reply_file(call, embedded_find(path), docs_policy);
 }
 
 void operations_specification(struct call *call)

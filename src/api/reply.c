@@ -293,13 +293,62 @@ void reply_set_stored(struct call *call, const struct replay_answer *answer)
     http_add_header(call->request, "Idempotency-Replayed", STR("true"));
 }
 
+/* ---- files out of the program ---- */
+
+static void release_nothing(void *owner)
+{
+    (void)owner;
+}
+
+void reply_file(struct call *call, const struct embedded_file *file, const char *policy)
+{
+    if (!file) {
+        reply_problem(call, NOT_FOUND, (struct str){0});
+        return;
+    }
+    struct str etag = str_of(file->etag);
+    if (str_equal(str_trim(http_header(call->request, "If-None-Match")), etag)) {
+        reply_set_empty(call, 304);
+    } else {
+        struct str encodings = http_header(call->request, "Accept-Encoding");
+        bool zipped =
+            file->gzip_data && encodings.len && memmem(encodings.data, encodings.len, "gzip", 4);
+        reply_set_empty(call, 200);
+        struct http_reply *reply = &call->request->reply;
+        reply->content_type = file->content_type;
+        reply->body = zipped ? (struct str){(const char *)file->gzip_data, file->gzip_size}
+                             : (struct str){(const char *)file->data, file->size};
+        /* It stays where it is, and is not copied for each client that reads slowly. */
+        reply->release = release_nothing;
+        if (zipped) reply_header(call, "Content-Encoding", STR("gzip"));
+    }
+    reply_cache(call, "public, max-age=0, must-revalidate");
+    reply_header(call, "ETag", etag);
+    if (file->gzip_data) reply_header(call, "Vary", STR("Accept-Encoding"));
+    reply_header(call, "Content-Security-Policy", str_of(policy));
+    reply_header(call, "Referrer-Policy", STR("no-referrer"));
+    reply_send(call);
+}
+
 /* ---- the end of a call ---- */
+
+/* The path, but for what stands in it where a secret may stand. */
+static struct str logged_path(const struct call *call)
+{
+    struct str path = call->request->path;
+    if (call->route && !(call->route->flags & ROUTE_SECRET)) return path;
+    for (const struct route *route = routes; route < routes + route_count; route++) {
+        struct str constant = {route->path, strcspn(route->path, "{")};
+        if ((route->flags & ROUTE_SECRET) && str_starts(path, constant)) return str_of(route->path);
+    }
+    return path;
+}
 
 static void log_call(const struct call *call, int64_t took_us)
 {
     const struct http_request *request = call->request;
     log_info("request", LOG_STR("method", str_of(http_method_name(request->method))),
-             LOG_STR("path", request->path), LOG_NUM("status", request->reply.status),
+             LOG_STR("path", logged_path(call)), LOG_NUM("status", request->reply.status),
              LOG_NUM("us", took_us), LOG_NUM("bytes", request->reply.body.len),
              LOG_NUM("user", call->actor.id), LOG_STR("peer", call->peer),
              LOG_STR("request", call->request_id));

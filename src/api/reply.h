@@ -7,6 +7,7 @@
 #define API_REPLY_H
 
 #include "api/call.h"
+#include "api/embedded.h"
 
 /* 'body' is copied into the call's arena. */
 void reply_set_json(struct call *call, int status, struct str body);
@@ -20,6 +21,9 @@ void reply_text(struct call *call, int status, const char *content_type, struct 
 
 /* An answer that goes on. */
 void reply_stream(struct call *call, struct http_stream *stream);
+
+/* A file out of the program, 404 for NULL. 'policy' is its Content-Security-Policy. */
+void reply_file(struct call *call, const struct embedded_file *file, const char *policy);
 
 /* 'detail' empty: the outcome's own sentence. With field errors, as INVALID. */
 void reply_set_problem(struct call *call, enum outcome outcome, struct str detail);

@@ -15,6 +15,13 @@ void me_delete(struct call *call);
 void users_list(struct call *call);
 void users_update(struct call *call);
 
+/* links.c: what links in mail bring about */
+void confirmations_create(struct call *call);
+void confirmations_use(struct call *call);
+void resets_create(struct call *call);
+void resets_use(struct call *call);
+void links_page(struct call *call);
+
 /* export.c */
 void me_export(struct call *call);
 

@@ -8,6 +8,7 @@
 #define REPLAYABLE ROUTE_REPLAYABLE
 #define CLASSIC    ROUTE_CLASSIC
 #define UNLIMITED  ROUTE_UNLIMITED
+#define SECRET     ROUTE_SECRET
 
 /* clang-format off */
 const struct route routes[] = {
@@ -20,6 +21,10 @@ const struct route routes[] = {
     { HTTP_PATCH,  "/v1/me",                              ACCESS_USER,   BODY,                    me_update },
     { HTTP_DELETE, "/v1/me",                              ACCESS_USER,   BODY,                    me_delete },
     { HTTP_GET,    "/v1/me/export",                       ACCESS_USER,   0,                       me_export },
+    { HTTP_POST,   "/v1/me/email-confirmation",           ACCESS_USER,   0,                       confirmations_create },
+    { HTTP_PUT,    "/v1/email-confirmations/{token}",     ACCESS_OPEN,   MAYBE_BODY | SECRET,     confirmations_use },
+    { HTTP_POST,   "/v1/password-resets",                 ACCESS_OPEN,   BODY,                    resets_create },
+    { HTTP_PUT,    "/v1/password-resets/{token}",         ACCESS_OPEN,   BODY | SECRET,           resets_use },
     { HTTP_POST,   "/v1/events",                          ACCESS_USER,   BODY | REPLAYABLE,       events_create },
     { HTTP_GET,    "/v1/events",                          ACCESS_ANYONE, 0,                       events_search },
     { HTTP_GET,    "/v1/events/{id}",                     ACCESS_ANYONE, 0,                       events_show },
@@ -54,6 +59,8 @@ const struct route routes[] = {
     { HTTP_GET,    "/openapi.json",                       ACCESS_OPEN,   0,                       operations_specification },
     { HTTP_GET,    "/docs",                               ACCESS_OPEN,   0,                       operations_docs },
     { HTTP_GET,    "/docs/{file}",                        ACCESS_OPEN,   0,                       operations_docs_asset },
+    { HTTP_GET,    "/confirm",                            ACCESS_OPEN,   0,                       links_page },
+    { HTTP_GET,    "/reset",                              ACCESS_OPEN,   0,                       links_page },
 };
 /* clang-format on */
 

@@ -21,6 +21,7 @@ enum route_flag {
     ROUTE_REPLAYABLE = 1 << 2, /* honours Idempotency-Key */
     ROUTE_CLASSIC = 1 << 3,    /* errors in the classic form */
     ROUTE_UNLIMITED = 1 << 4,  /* no rate limit: for the operator's probes */
+    ROUTE_SECRET = 1 << 5,     /* the path holds a secret: it is not logged */
 };
 
 struct route {

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "commands/confine.h"
 #include "http/server.h"
+#include "notify/templates.h"
 
 enum {
     BODY_MAX = 64 * 1024,
@@ -193,6 +194,9 @@ static int run(const struct options *options, struct sandbox *sandbox, struct ar
         .token_ttl_s = options->token_ttl_s,
         .rate_limit = options->rate_limit,
         .open_organizing = options->open_organizing,
+        .sends_mail = options->smtp_url != NULL,
+        .verified_only = options->verified_only,
+        .link_key = link_key_of(kept.jwt_secret),
         .cors_origins = options->cors_origins,
         .trust_proxy = options->trust_proxy,
         .metrics_token = options->metrics_token,
@@ -252,6 +256,13 @@ int command_serve(int argc, char **argv)
                              : isatty(STDERR_FILENO) ? LOG_TEXT
                                                      : LOG_JSON;
     int status = 1;
+    const char *error;
+    /* While the directory can still be read, and although there may be no mail to send now. */
+    if (!mail_templates_read(options.mail_templates, &arena, &error)) {
+        status = command_fail("%s", error);
+        arena_free(&arena);
+        return status;
+    }
     confine_files(&sandbox, &options);
     if (log_start(options.log_level, format, options.log_file)) {
         raise_descriptor_limit();

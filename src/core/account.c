@@ -51,6 +51,7 @@ void decide_register(struct working_set *set, const struct command *command, str
     entry->row.mail = true; /* until he says otherwise */
     logins_move(set, &(struct user){0}, &entry->row);
     working_set_change(set, CHANGE_USER_INSERT)->user = &entry->row;
+    if (entry->row.email.len) notice_add(set, TOPIC_WELCOME, 0, entry->id);
     result->outcome = OUTCOME_CREATED;
     result->user = &entry->row;
 }
@@ -82,7 +83,18 @@ static void set_email(struct working_set *set, struct user_entry *entry, struct 
 {
     bool same = str_equal(text_fold(set->arena, email), text_fold(set->arena, entry->row.email));
     entry->row.email = email;
-    if (!same) entry->row.verified_at = 0;
+    if (same) return;
+    entry->row.verified_at = 0;
+    notice_add(set, TOPIC_CONFIRM_EMAIL, 0, entry->id);
+}
+
+/* Whoever was signed in is so no more. */
+static void set_password(struct working_set *set, const struct command *command,
+                         struct user_entry *entry)
+{
+    entry->row.password_hash = command->user.user.password_hash;
+    revoke(set, command, entry->id);
+    notice_add(set, TOPIC_PASSWORD_CHANGED, 0, entry->id);
 }
 
 void decide_update_user(struct working_set *set, const struct command *command,
@@ -102,10 +114,7 @@ void decide_update_user(struct working_set *set, const struct command *command,
     if (fields & FIELD_EMAIL) set_email(set, entry, to->email);
     if (fields & FIELD_USERNAME) entry->row.username = to->username;
     if (fields & FIELD_MAIL) entry->row.mail = to->mail;
-    if (fields & FIELD_PASSWORD) {
-        entry->row.password_hash = to->password_hash;
-        revoke(set, command, entry->id);
-    }
+    if (fields & FIELD_PASSWORD) set_password(set, command, entry);
     logins_move(set, &before, &entry->row);
     working_set_change(set, CHANGE_USER_UPDATE)->user = &entry->row;
     result->outcome = OUTCOME_OK;
@@ -131,6 +140,75 @@ void decide_sign_out(struct working_set *set, const struct command *command, str
     revoke(set, command, command->user.user.id);
     result->outcome = OUTCOME_GONE;
 }
+
+/* ---- what a link in a mail brings about ---- */
+
+/* Whether somebody has the address shows neither in the answer nor in what is written. */
+void decide_ask_reset(struct working_set *set, const struct command *command, struct result *result)
+{
+    const struct login_entry *login = login_of(set, true, command->user.user.email);
+    notice_add(set, TOPIC_PASSWORD_RESET, 0, login ? login->user_id : 0);
+    result->outcome = OUTCOME_OK;
+}
+
+/* The user whose address still is what a link was made for; NULL after a refusal. */
+static struct user_entry *user_of_link(struct working_set *set, const struct command *command,
+                                       struct result *result)
+{
+    const struct user *told = &command->user.user;
+    struct user_entry *entry = working_set_user(set, told->id);
+    if (entry->found && !entry->row.erased_at &&
+        str_equal(text_fold(set->arena, entry->row.email), text_fold(set->arena, told->email)))
+        return entry;
+    result->outcome = INVALID_LINK;
+    return NULL;
+}
+
+/* Who has read the mail has the address, too. */
+static void verify_email(struct working_set *set, struct user_entry *entry, struct result *result)
+{
+    if (!entry->row.verified_at) entry->row.verified_at = set->now;
+    working_set_change(set, CHANGE_USER_UPDATE)->user = &entry->row;
+    result->outcome = OUTCOME_GONE;
+    result->user = &entry->row;
+}
+
+void decide_reset_password(struct working_set *set, const struct command *command,
+                           struct result *result)
+{
+    struct user_entry *entry = user_of_link(set, command, result);
+    if (!entry) return;
+    /* Of two who use the same link at once, one comes second. */
+    if (!str_equal(entry->row.password_hash, command->user.password_was)) {
+        result->outcome = INVALID_LINK;
+        return;
+    }
+    set_password(set, command, entry);
+    verify_email(set, entry, result);
+}
+
+void decide_ask_confirmation(struct working_set *set, const struct command *command,
+                             struct result *result)
+{
+    const struct user_entry *entry = user_of(set, command, result);
+    if (!entry) return;
+    if (entry->row.verified_at)
+        result->outcome = ALREADY_CONFIRMED;
+    else if (!entry->row.email.len)
+        result->outcome = NO_EMAIL;
+    else
+        result->outcome = OUTCOME_OK;
+    if (result->outcome == OUTCOME_OK) notice_add(set, TOPIC_CONFIRM_EMAIL, 0, entry->id);
+}
+
+void decide_confirm_email(struct working_set *set, const struct command *command,
+                          struct result *result)
+{
+    struct user_entry *entry = user_of_link(set, command, result);
+    if (entry) verify_email(set, entry, result);
+}
+
+/* ---- the end ---- */
 
 void decide_erase_user(struct working_set *set, const struct command *command,
                        struct result *result)

@@ -178,12 +178,20 @@ static bool event_is_there(const struct event_entry *event, const struct command
            actor_manages(&command->actor, command->organizing_allowed, &event->row);
 }
 
+static bool may_book(const struct working_set *set, const struct command *command)
+{
+    if (!command->verified_only) return true;
+    const struct user_entry *user = working_set_user(set, command->actor.id);
+    return user->found && user->row.verified_at;
+}
+
 /* The ladder of refusals, in the documented order. */
 static struct type_entry *book_check(struct working_set *set, const struct event_entry *event,
                                      const struct command *command, struct result *result)
 {
     if (!event_is_there(event, command)) return refuse(result, NO_SUCH_EVENT), NULL;
     const struct event *row = &event->row;
+    if (!may_book(set, command)) return refuse(result, EMAIL_NOT_VERIFIED), NULL;
     if (row->status != EVENT_ON_SALE) return refuse(result, NOT_ON_SALE), NULL;
     if (row->starts_at && row->starts_at <= set->now) return refuse(result, EVENT_STARTED), NULL;
 

@@ -23,12 +23,16 @@ enum command_kind {
     COMMAND_SET_ROLE,
     COMMAND_SIGN_OUT,
     COMMAND_ERASE_USER,
-    COMMAND_PRUNE,  /* drops what has been kept long enough */
-    COMMAND_TELL,   /* writes messages for what happened, and how far that has come */
-    COMMAND_CLAIM,  /* takes messages that are due, to send them */
-    COMMAND_SETTLE, /* what became of messages that were claimed */
-    COMMAND_RETRY,  /* one that was settled is due again */
-    COMMAND_DROP,   /* one is forgotten, sent or not */
+    COMMAND_ASK_RESET,        /* somebody forgot the password of an address */
+    COMMAND_RESET_PASSWORD,   /* ... and has proved that the address is his */
+    COMMAND_ASK_CONFIRMATION, /* send the link again */
+    COMMAND_CONFIRM_EMAIL,    /* it was followed */
+    COMMAND_PRUNE,            /* drops what has been kept long enough */
+    COMMAND_TELL,             /* writes messages for what happened, and how far that has come */
+    COMMAND_CLAIM,            /* takes messages that are due, to send them */
+    COMMAND_SETTLE,           /* what became of messages that were claimed */
+    COMMAND_RETRY,            /* one that was settled is due again */
+    COMMAND_DROP,             /* one is forgotten, sent or not */
     COMMAND_CREATE_WEBHOOK,
     COMMAND_UPDATE_WEBHOOK,
     COMMAND_DELETE_WEBHOOK,
@@ -110,6 +114,7 @@ struct command {
     enum command_kind kind;
     struct actor actor;
     bool organizing_allowed; /* may the actor create events and manage his own? */
+    bool verified_only;      /* COMMAND_BOOK: only with an address that was confirmed */
     union {
         struct {
             uint64_t event_id, ticket_type_id; /* ticket_type_id 0: the only one */
@@ -133,7 +138,10 @@ struct command {
         struct {
             unsigned fields;
             struct user user; /* COMMAND_UPDATE_USER and SET_ROLE: id says whom */
-        } user;               /* also COMMAND_REGISTER, SIGN_OUT, ERASE_USER */
+            /* RESET_PASSWORD and CONFIRM_EMAIL: what the link was made for, or it is void: the
+             * address in 'user', and the hash of the old password. */
+            struct str password_was;
+        } user; /* of every command about a user */
         struct {
             int64_t replays_before, revocations_before;
             int64_t sent_before, parked_before;

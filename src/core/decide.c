@@ -55,6 +55,10 @@ void decide(struct working_set *set, const struct command *command, struct resul
     case COMMAND_SET_ROLE: decide_set_role(set, command, result); break;
     case COMMAND_SIGN_OUT: decide_sign_out(set, command, result); break;
     case COMMAND_ERASE_USER: decide_erase_user(set, command, result); break;
+    case COMMAND_ASK_RESET: decide_ask_reset(set, command, result); break;
+    case COMMAND_RESET_PASSWORD: decide_reset_password(set, command, result); break;
+    case COMMAND_ASK_CONFIRMATION: decide_ask_confirmation(set, command, result); break;
+    case COMMAND_CONFIRM_EMAIL: decide_confirm_email(set, command, result); break;
     case COMMAND_PRUNE: decide_prune(set, command, result); break;
     case COMMAND_TELL: decide_tell(set, command, result); break;
     case COMMAND_CLAIM: decide_claim(set, command, result); break;

@@ -16,9 +16,13 @@
     X(UNAUTHORIZED, "unauthorized", 401, "Sign in first: this needs a valid token.")               \
     X(BAD_CREDENTIALS, "bad_credentials", 401, "The login or the password is wrong.")              \
     X(WRONG_PASSWORD, "wrong_password", 403, "The current password is wrong.")                     \
+    X(EMAIL_NOT_VERIFIED, "email_not_verified", 403,                                               \
+      "Confirm your e-mail address first: a link was sent to it.")                                 \
     X(FORBIDDEN, "forbidden", 403, "You may not do this.")                                         \
     X(NOT_FOUND, "not_found", 404, "There is nothing here.")                                       \
     X(NO_SUCH_USER, "not_found", 404, "There is no such user.")                                    \
+    X(INVALID_LINK, "invalid_link", 404,                                                           \
+      "This link was used, is too old, or is not complete: ask for a new one.")                    \
     X(NO_SUCH_EVENT, "no_such_event", 404, "There is no such event.")                              \
     X(NO_SUCH_TICKET_TYPE, "no_such_ticket_type", 404, "The event has no such ticket type.")       \
     X(NO_SUCH_BOOKING, "no_such_booking", 404, "There is no such booking.")                        \
@@ -28,6 +32,8 @@
     X(REQUEST_TIMEOUT, "request_timeout", 408, "The request took too long to arrive.")             \
     X(EMAIL_TAKEN, "email_taken", 409, "Somebody has registered with this e-mail address.")        \
     X(USERNAME_TAKEN, "username_taken", 409, "Somebody has registered with this user name.")       \
+    X(ALREADY_CONFIRMED, "already_confirmed", 409, "The e-mail address was confirmed before.")     \
+    X(NO_EMAIL, "no_email", 409, "The account has no e-mail address.")                             \
     X(SOLD_OUT, "sold_out", 409, "There are not enough tickets.")                                  \
     X(NOT_ON_SALE, "not_on_sale", 409, "The event is not on sale.")                                \
     X(SALES_NOT_STARTED, "sales_not_started", 409, "The sale has not started yet.")                \

@@ -22,6 +22,14 @@ void decide_update_user(struct working_set *set, const struct command *command,
                         struct result *result);
 void decide_set_role(struct working_set *set, const struct command *command, struct result *result);
 void decide_sign_out(struct working_set *set, const struct command *command, struct result *result);
+void decide_ask_reset(struct working_set *set, const struct command *command,
+                      struct result *result);
+void decide_reset_password(struct working_set *set, const struct command *command,
+                           struct result *result);
+void decide_ask_confirmation(struct working_set *set, const struct command *command,
+                             struct result *result);
+void decide_confirm_email(struct working_set *set, const struct command *command,
+                          struct result *result);
 void decide_erase_user(struct working_set *set, const struct command *command,
                        struct result *result);
 

@@ -202,6 +202,7 @@ static bool plan_book(struct working_set *set, const struct command *command, un
     struct event_entry *event = want_event(set, command->book.event_id);
     if (stage == 0) {
         want_ids(set, SEQUENCE_BOOKING, 1);
+        if (command->verified_only) want_user(set, command->actor.id);
         return false;
     }
     if (event->found) {
@@ -332,7 +333,11 @@ bool working_set_plan(struct working_set *set, const struct command *command, un
     case COMMAND_UPDATE_USER:
         want_user(set, command->user.user.id);
         return plan_logins(set, command);
-    case COMMAND_SET_ROLE: want_user(set, command->user.user.id); return true;
+    case COMMAND_SET_ROLE:
+    case COMMAND_RESET_PASSWORD:
+    case COMMAND_ASK_CONFIRMATION:
+    case COMMAND_CONFIRM_EMAIL: want_user(set, command->user.user.id); return true;
+    case COMMAND_ASK_RESET: want_login(set, true, command->user.user.email); return true;
     case COMMAND_ERASE_USER: return plan_erase(set, command, at);
     case COMMAND_TELL:
         set->position.needed = true;

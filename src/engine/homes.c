@@ -51,9 +51,13 @@ size_t homes_find(const struct homes *homes, const struct command *command)
     case COMMAND_UPDATE_USER:
     case COMMAND_SET_ROLE:
     case COMMAND_SIGN_OUT:
+    case COMMAND_RESET_PASSWORD:
+    case COMMAND_ASK_CONFIRMATION:
+    case COMMAND_CONFIRM_EMAIL:
     case COMMAND_ERASE_USER: return lane_by_id(homes, command->user.user.id);
     case COMMAND_CREATE_EVENT:
     case COMMAND_REGISTER:
+    case COMMAND_ASK_RESET:
     case COMMAND_PRUNE:
     case COMMAND_TELL:
     case COMMAND_CLAIM:

@@ -57,6 +57,10 @@ static void check(const struct options *options)
     check_text(options->public_url);
     check_text(options->cors_origins);
     check_text(options->trust_proxy);
+    check_text(options->smtp_url);
+    check_text(options->mail_from);
+    check_text(options->mail_templates);
+    assert(options->mail_from || !options->smtp_url);
     assert(options->port >= 0 && options->port <= 65535 && options->token_ttl_s > 0);
     assert(options->keep_cancelled_ms >= 0 && options->queue_depth > 0);
     assert(!options->tls_cert == !options->tls_key);
@@ -78,9 +82,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct str value = str_cut(&variables, '\n'), name = str_cut(&value, '=');
         /* Those of the program alone: what others mean to the C library is not for us. */
         names[named] = arena_cstr(&arena, name);
-        static const char *const prefixes[] = {"DATABASE_", "DB_",    "LOG_",  "TLS_",  "RATE_",
-                                               "TOKEN_",    "CORS_",  "TRUST", "JWT_",  "PORT",
-                                               "HOST",      "PUBLIC", "KEEP_", "QUEUE", "METRICS"};
+        static const char *const prefixes[] = {"DATABASE_", "DB_",    "LOG_",   "TLS_",  "RATE_",
+                                               "TOKEN_",    "CORS_",  "TRUST",  "JWT_",  "PORT",
+                                               "HOST",      "PUBLIC", "KEEP_",  "QUEUE", "METRICS",
+                                               "SMTP_",     "MAIL_",  "REQUIRE"};
         for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
             if (strncmp(names[named], prefixes[i], strlen(prefixes[i])) == 0) {
                 if (setenv(names[named++], arena_cstr(&arena, value), 1) != 0) abort();

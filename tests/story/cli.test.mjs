@@ -47,7 +47,8 @@ describe('admit', () => {
     it('lists every setting with its default', async () => {
         const text = await runWell(['serve', '--help'], options);
         for (const name of ['DATABASE_URL', 'HOST', 'PORT', 'JWT_SECRET', 'TOKEN_TTL', 'RATE_LIMIT', 'OPEN_ORGANIZING', 'CORS_ORIGINS', 'LOG_LEVEL', 'LOG_FORMAT',
-            'LOG_FILE', 'TLS_CERT', 'TLS_KEY', 'HTTP_LOOPS', 'LANES', 'READERS', 'QUEUE_DEPTH', 'PUBLIC_URL', 'KEEP_CANCELLED', 'TRUST_PROXY', 'METRICS_TOKEN', 'SANDBOX'])
+            'LOG_FILE', 'TLS_CERT', 'TLS_KEY', 'HTTP_LOOPS', 'LANES', 'READERS', 'QUEUE_DEPTH', 'PUBLIC_URL', 'KEEP_CANCELLED', 'TRUST_PROXY', 'METRICS_TOKEN', 'SANDBOX',
+            'SMTP_URL', 'MAIL_FROM', 'MAIL_TEMPLATES', 'REQUIRE_VERIFIED_EMAIL'])
             assert.match(text, new RegExp(`\\b${name}\\b`), name);
         for (const value of ['sqlite:admit.db', '127.0.0.1', '8000', '50/s']) assert.ok(text.includes(value), value);
     });

@@ -18,11 +18,16 @@ enum { ALL = OPTIONS_STORE | OPTIONS_LOG | OPTIONS_SERVE, WORDS_MOST = 16 };
 #define SECRET "0123456789abcdef0123456789abcdef"
 
 static const char *const variables[] = {
-    "DATABASE_URL", "DB_HOST",      "DB_USER",    "DB_PASS",   "DB_NAME",         "LOG_LEVEL",
-    "LOG_FORMAT",   "LOG_FILE",     "HOST",       "PORT",      "PUBLIC_URL",      "TLS_CERT",
-    "TLS_KEY",      "TRUST_PROXY",  "JWT_SECRET", "TOKEN_TTL", "OPEN_ORGANIZING", "RATE_LIMIT",
-    "CORS_ORIGINS", "HTTP_LOOPS",   "LANES",      "READERS",   "KEEP_CANCELLED",  "HASHERS",
-    "QUEUE_DEPTH",  "METRICS_TOKEN"};
+    "DATABASE_URL", "DB_HOST",         "DB_USER",
+    "DB_PASS",      "DB_NAME",         "LOG_LEVEL",
+    "LOG_FORMAT",   "LOG_FILE",        "HOST",
+    "PORT",         "PUBLIC_URL",      "TLS_CERT",
+    "TLS_KEY",      "TRUST_PROXY",     "JWT_SECRET",
+    "TOKEN_TTL",    "OPEN_ORGANIZING", "RATE_LIMIT",
+    "CORS_ORIGINS", "HTTP_LOOPS",      "LANES",
+    "READERS",      "KEEP_CANCELLED",  "HASHERS",
+    "QUEUE_DEPTH",  "METRICS_TOKEN",   "SMTP_URL",
+    "MAIL_FROM",    "MAIL_TEMPLATES",  "REQUIRE_VERIFIED_EMAIL"};
 enum { VARIABLES = sizeof(variables) / sizeof(variables[0]) };
 
 static char directory[] = "/tmp/test-options-XXXXXX";
@@ -238,6 +243,45 @@ static void each_kind_knows_its_values(void **state)
     }
 }
 
+static void mail_needs_where_it_goes_and_whose_it_is(void **state)
+{
+    (void)state;
+    read_well("");
+    assert_null(options.smtp_url);
+    assert_null(options.mail_templates);
+    assert_false(options.verified_only);
+    read_badly("--smtp-url smtp://localhost", "MAIL_FROM is not given: it is needed with SMTP_URL");
+    read_badly("--require-verified-email on",
+               "REQUIRE_VERIFIED_EMAIL is on and SMTP_URL is not given: nobody could confirm an "
+               "address");
+    setenv("MAIL_FROM", "\"Box, Office\" <tickets@example.org>", 1);
+    static const char *const good[] = {"smtp://localhost", "SMTPS://user:pass@mail.example.org:465",
+                                       "smtp://[::1]:25"};
+    for (size_t i = 0; i < 3; i++) {
+        setenv("SMTP_URL", good[i], 1);
+        read_well("--require-verified-email on --mail-templates mails");
+        assert_string_equal(options.smtp_url, good[i]);
+        assert_string_equal(options.mail_templates, "mails");
+        assert_true(options.verified_only);
+    }
+    assert_string_equal(options.mail_from, "\"Box, Office\" <tickets@example.org>");
+    static const char *const bad[] = {"mail.example.org", "http://mail.example.org", "smtp://",
+                                      "smtp:mail.example.org", "smtp://a\r\nb"};
+    for (size_t i = 0; i < 5; i++) {
+        setenv("SMTP_URL", bad[i], 1); /* it may hold a password, and is not shown */
+        read_badly("", "SMTP_URL will not do: a URL such as "
+                       "smtp://user:password@mail.example.org:587 or smtps://mail.example.org is "
+                       "needed");
+    }
+    unsetenv("SMTP_URL");
+    setenv("MAIL_FROM", "tickets", 1);
+    read_badly("", "MAIL_FROM is \"tickets\": an address such as tickets@example.org or Box Office "
+                   "<tickets@example.org> is needed");
+    setenv("MAIL_FROM", "a@example.org\nBcc: b@example.org", 1);
+    read_badly("", "MAIL_FROM is \"a@example.org?Bcc: b@example.org\": an address such as "
+                   "tickets@example.org or Box Office <tickets@example.org> is needed");
+}
+
 static void lists_come_without_spaces_and_in_small_letters(void **state)
 {
     (void)state;
@@ -324,7 +368,7 @@ static void an_unknown_flag_is_refused_with_what_was_meant(void **state)
          "there is no setting --open-organising; did you mean --open-organizing?"},
         {"-port 8000", "there is no setting -port; did you mean --port?"},
         {"--xyzzy", "there is no setting --xyzzy"},
-        {"--smtp-url x", "there is no setting --smtp-url"},
+        {"--stripe-key x", "there is no setting --stripe-key"},
         {"-p 8000", "there is no setting -p"},
         {"--=8000", "there is no setting --"},
         {"--abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
@@ -390,7 +434,7 @@ static void dotenv_is_read_as_a_shell_would(void **state)
         {"LOG_FILE= # nothing\n", NULL},
         {"#LOG_FILE=a\n", NULL},
         {"log_file=a\n", NULL},
-        {"SOMETHING_ELSE=x\nOTHER.THING-2=y\nSMTP_URL=z\n", NULL},
+        {"SOMETHING_ELSE=x\nOTHER.THING-2=y\nSTRIPE_KEY=z\n", NULL},
         {"", NULL},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -539,7 +583,6 @@ static void help_names_every_setting_with_its_default(void **state)
     assert_non_null(strstr(help, "--port NUMBER"));
     assert_non_null(strstr(help, "(8000)"));
     assert_non_null(strstr(help, "--open-organizing on|off"));
-    assert_null(strstr(help, "SMTP"));
 }
 
 static void help_is_of_the_groups_asked_for(void **state)
@@ -561,6 +604,7 @@ int main(void)
         TEST(a_flag_wins_over_the_environment_and_that_over_dotenv),
         TEST(words_are_left_in_place),
         TEST(each_kind_knows_its_values),
+        TEST(mail_needs_where_it_goes_and_whose_it_is),
         TEST(lists_come_without_spaces_and_in_small_letters),
         TEST(an_empty_flag_takes_a_default_away),
         TEST(a_wrong_value_is_refused_by_name_value_and_what_would_do),

@@ -20,6 +20,10 @@ const EXPECTED = {
     'PATCH /v1/me': [401, 200, 200, 200, 200, 200],
     'DELETE /v1/me': [401, 204, 204, 204, 204, 204],
     'GET /v1/me/export': [401, 200, 200, 200, 200, 200],
+    'POST /v1/me/email-confirmation': [401, 202, 202, 202, 202, 202],
+    'PUT /v1/email-confirmations/{token}': [404, 404, 404, 404, 404, 404], // whoever comes needs the link
+    'POST /v1/password-resets': [202, 202, 202, 202, 202, 202],
+    'PUT /v1/password-resets/{token}': [404, 404, 404, 404, 404, 404],
     'POST /v1/events': [401, 403, 201, 403, 201, 201],
     'GET /v1/events': [200, 200, 200, 200, 200, 200],
     'GET /v1/events/{id}': [200, 200, 200, 200, 200, 200],
@@ -52,6 +56,8 @@ const EXPECTED = {
     'GET /openapi.json': [200, 200, 200, 200, 200, 200],
     'GET /docs': [200, 200, 200, 200, 200, 200],
     'GET /docs/{file}': [200, 200, 200, 200, 200, 200],
+    'GET /confirm': [200, 200, 200, 200, 200, 200],
+    'GET /reset': [200, 200, 200, 200, 200, 200],
 };
 
 // Of a draft, whom it is not shown to cannot tell that it is there.
