@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "notify/courier.h"
 #include "notify/mime.h"
 
 enum {
@@ -282,20 +283,8 @@ static const struct kind kind_url = {
     "URL", parse_url,
     "a URL beginning with http:// or https://, such as https://tickets.example.org,", NULL};
 
-/* Scheme and host; the rest is for who connects to it. */
-static bool parse_smtp(const struct row *row, struct str text, void *field, struct arena *arena)
-{
-    (void)row;
-    struct str rest = text, scheme = str_cut(&rest, ':');
-    if (!str_equal_nocase(scheme, STR("smtp")) && !str_equal_nocase(scheme, STR("smtps")))
-        return false;
-    if (!str_starts(rest, STR("//")) || rest.len == 2 || has_controls(text)) return false;
-    put_text(field, text, arena);
-    return true;
-}
-static const struct kind kind_smtp = {
-    "URL", parse_smtp,
-    "a URL such as smtp://user:password@mail.example.org:587 or smtps://mail.example.org", NULL};
+/* What is wrong with it the courier knows: see check_together(). */
+static const struct kind kind_smtp = {"URL", parse_text, "text without control characters", NULL};
 
 static bool parse_mailbox(const struct row *row, struct str text, void *field, struct arena *arena)
 {
@@ -770,6 +759,9 @@ static bool check_together(struct reading *reading)
     if (!options->tls_cert != !options->tls_key)
         return FAIL(reading, "%s is not given: TLS_CERT and TLS_KEY are needed together",
                     options->tls_cert ? "TLS_KEY" : "TLS_CERT");
+    const char *error =
+        options->smtp_url ? courier_mail_url_error(options->smtp_url, reading->arena) : NULL;
+    if (error) return FAIL(reading, "SMTP_URL will not do: %s", error);
     if (options->smtp_url && !options->mail_from)
         return FAIL(reading, "MAIL_FROM is not given: it is needed with SMTP_URL");
     if (options->verified_only && !options->smtp_url)

@@ -277,31 +277,19 @@ static struct str calendar_of(const struct mail_maker *maker, const struct mail_
 
 /* ---- the message ---- */
 
-/* Hexadecimal digits that are another key's, or purpose's, for nobody else. */
-static void hash_key(struct str key, char purpose, char text[HASH_TEXT])
+/* Hexadecimal digits that are another key's, or purpose's, for nobody else, and tell nothing of the
+ * key: keys count up, and so would tell how much is going on. */
+static void hash_key(const struct mail_maker *maker, struct str key, char purpose,
+                     char text[HASH_TEXT])
 {
     unsigned char hash[HASH_BYTES];
     crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+    crypto_generichash_init(&state, maker->reference_key.bytes, sizeof(maker->reference_key.bytes),
+                            sizeof(hash));
     crypto_generichash_update(&state, (const unsigned char *)&purpose, 1);
     crypto_generichash_update(&state, (const unsigned char *)key.data, key.len);
     crypto_generichash_final(&state, hash, sizeof(hash));
     sodium_bin2hex(text, HASH_TEXT, hash, sizeof(hash));
-}
-
-/* What may stand in a Message-ID before the '@': as it is, or hashed where it is anything else. */
-static struct str message_id(struct str key, struct arena *arena)
-{
-    bool plain = key.len > 0 && key.len <= 100;
-    for (size_t i = 0; plain && i < key.len; i++) {
-        char c = key.data[i];
-        plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                c == '_' || c == '-';
-    }
-    if (plain) return key;
-    char text[HASH_TEXT];
-    hash_key(key, 'i', text);
-    return arena_str(arena, str_of(text));
 }
 
 struct message_parts {
@@ -357,11 +345,12 @@ static void add_alternatives(struct buf *out, const struct message_parts *parts,
 }
 
 /* Calendars in browsers look for the part among the alternatives, those on a desk for a file. */
-static void add_body(struct buf *out, const struct message_parts *parts, struct str key)
+static void add_body(struct buf *out, const struct mail_maker *maker,
+                     const struct message_parts *parts, struct str key)
 {
     char inner[HASH_TEXT], outer[HASH_TEXT];
-    hash_key(key, 'a', inner);
-    hash_key(key, 'm', outer);
+    hash_key(maker, key, 'a', inner);
+    hash_key(maker, key, 'm', outer);
     if (!parts->calendar.len) {
         add_alternatives(out, parts, inner);
         return;
@@ -383,16 +372,17 @@ static struct str message_of(const struct mail_maker *maker, const struct mail_f
                              struct arena *arena)
 {
     struct buf out = {0};
+    char id[HASH_TEXT];
+    hash_key(maker, facts->key, 'i', id);
     mime_date(&out, "Date", facts->created_at);
     mime_mailbox(&out, "From", &maker->from, arena);
     mime_mailbox(&out, "To", to, arena);
     mime_text(&out, "Subject", parts->words.subject, arena);
     mime_field(&out, "Message-ID",
-               arena_printf(arena, "<%.*s@%.*s>", STR_FMT(message_id(facts->key, arena)),
-                            STR_FMT(mailbox_domain(&maker->from))));
+               arena_printf(arena, "<%s@%.*s>", id, STR_FMT(mailbox_domain(&maker->from))));
     mime_field(&out, "Auto-Submitted", STR("auto-generated")); /* RFC 3834, section 5 */
     mime_field(&out, "MIME-Version", STR("1.0"));
-    add_body(&out, parts, facts->key);
+    add_body(&out, maker, parts, facts->key);
     struct str data = arena_str(arena, buf_str(&out));
     buf_free(&out);
     return data;

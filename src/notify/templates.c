@@ -199,7 +199,7 @@ static void add_text(struct parsing *parsing, struct parts *parts, struct str te
 static bool add_tag(struct parsing *parsing, struct parts *parts, struct tag tag,
                     size_t open[DEPTH_MOST], size_t *depth)
 {
-    enum mail_value value;
+    enum mail_value value = MAIL_NAME;
     if (tag.kind == PART_TEXT) return true; /* a comment */
     if (!find_value(parsing, tag.name, &value)) return false;
     if (tag.kind == PART_END) {
