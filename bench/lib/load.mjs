@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The programs that ask: wrk (closed loop) and openloop (at a fixed rate), both with a file of requests.
+// The programs that ask: wrk (closed loop) and openloop (at a fixed rate), both with a file of requests; and
+// listeners, which listens.
 import {createWriteStream} from 'node:fs';
 import {once} from 'node:events';
 import path from 'node:path';
-import {run} from './children.mjs';
+import {run, start} from './children.mjs';
 import {BENCH} from './place.mjs';
 import {tokenOf} from './tokens.mjs';
 
@@ -65,4 +66,26 @@ export async function openLoop(place, port, {connections, rate, seconds, file, e
     const ended = await run(place.openloop, [port, connections, rate, seconds, file, every, first].map(String));
     const figures = result('openloop', ended, /^(\{.*\})$/m);
     return {...figures, connections, per_second: figures.answered / (figures.duration_us / 1e6)};
+}
+
+/** Many listeners to a stream; resolves when each has had its first state. `end()` gives what they saw. */
+export async function startListeners(place, port, count, where) {
+    const child = start(place.listeners, [port, count, where].map(String), {stdio: ['pipe', 'pipe', 'pipe']});
+    let text = '';
+    const ready = new Promise((resolve) => child.stdout.setEncoding('utf8').on('data', (part) => {
+        text += part;
+        if (text.startsWith('listening\n')) resolve();
+    }));
+    const tooSoon = child.ended.then(({code, signal}) => {
+        throw new Error(`listeners ended with ${code ?? signal}: ${child.log}`);
+    });
+    tooSoon.catch(() => {});
+    await Promise.race([ready, tooSoon, child.failed]);
+    return {
+        async end() {
+            child.stdin.end();
+            const {code} = await child.ended;
+            return result('listeners', {code, stdout: text, stderr: child.log}, /^(\{.*\})$/m);
+        },
+    };
 }

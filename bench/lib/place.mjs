@@ -38,7 +38,7 @@ const flagsOf = (...libraries) => execFileSync('pkg-config', ['--cflags', '--lib
 
 /** The C programs of the bench, built where it works. */
 export function buildTools(place) {
-    for (const [name, libraries] of [['openloop', []], ['floor', ['-lsqlite3']], ['locking', [...flagsOf('libpq', 'libmariadb'), '-pthread']]]) {
+    for (const [name, libraries] of [['openloop', []], ['listeners', []], ['floor', ['-lsqlite3']], ['locking', [...flagsOf('libpq', 'libmariadb'), '-pthread']]]) {
         const program = path.join(place.work, name);
         execFileSync(process.env.CC ?? 'cc', ['-std=gnu17', '-D_GNU_SOURCE', '-O2', '-Wall', '-Wextra',
             path.join(BENCH, `${name}.c`), '-o', program, ...libraries]);

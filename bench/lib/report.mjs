@@ -11,7 +11,7 @@ const END = '<!-- bench:end -->';
 const AGAINST = {
     rush: 'noop', 'rush-limited': 'rush', 'rush-keyed': 'rush', 'sold-out': 'rush', churn: 'rush', spread: 'rush', login: 'rush',
     status: 'noop', event: 'noop', history: 'noop', 'full-rush': 'rush', 'full-history': 'history', 'full-history-rare': 'history',
-    'full-position': 'position', 'full-status': 'status',
+    stream: 'rush', 'full-position': 'position', 'full-status': 'status',
     'rush-postgres': 'rush', 'pair-postgres': 'rush-postgres', 'full-postgres': 'rush-postgres',
     'rush-mariadb': 'rush', 'pair-mariadb': 'rush-mariadb', 'full-mariadb': 'rush-mariadb',
     'peer-sequelize': 'rush', 'peer-lock': 'rush', 'peer-update': 'rush', 'peer-procedure': 'rush',
@@ -58,6 +58,12 @@ function remarks(figures) {
         const peak = whole(figures.median('mixed', mixed.connections, 'peak_per_second'));
         list.push(`mixed: the peak was ${peak} a second in a closed loop on 64 connections; at half of it, ` +
             `counted from when a request should have been sent: p99 of reads ${p99('reads')} ms, of bookings ${p99('bookings')} ms, of cancellations ${p99('cancellations')} ms.`);
+    }
+    const stream = figures.of('stream')[0];
+    if (stream) {
+        const of = (field) => figures.median('stream', stream.connections, (run) => run.heard?.[field]);
+        list.push(`stream: ${whole(stream.heard.listeners)} listeners; a state is with all of them ${whole(of('behind_us') / 1000)} ms after the first has it, a new one came after ` +
+            `${whole(of('apart_us') / 1000)} ms at most; ${fixed(of('kib_each'), 1)} KiB of the server's memory for each; ${fixed(of('of_rush'), 2)} of the rush without them, in the same run.`);
     }
     if (figures.of('full-start').length) {
         const of = (field) => figures.median('full-start', 0, field);

@@ -13,6 +13,7 @@ const format = {
     ratio: (value) => value.toFixed(2),
     times: (value) => `${value.toFixed(0)} times`,
     ms: (value) => `${value.toFixed(1)} ms`,
+    kib: (value) => `${value.toFixed(1)} KiB`,
     mib: (value) => `${value.toFixed(1)} MiB`,
 };
 
@@ -45,6 +46,10 @@ function rows(figures) {
     least('event: of noop', 'ratio', 0.8, figures.ratio(['event', 64], ['noop', 64]));
     most('search, 64 connections: p99', 'ms', 10, ms('search', 64, 'p99_us'));
 
+    const heard = (field) => figures.median('stream', 256, (run) => run.heard?.[field]);
+    least('stream, 10,000 listeners: of rush', 'ratio', 0.8, heard('of_rush'));
+    most('stream: a commit is with every listener after', 'ms', 500, heard('late_ms'));
+    most('stream: memory for each listener', 'kib', 16, heard('kib_each'));
     const isFull = results.sizes.full >= FULL_BOOKINGS && results.sizes.line >= FULL_WAITING;
     const full = (value) => (isFull ? value : undefined);
     least('full: rush, of empty', 'ratio', 0.9, full(figures.ratio(['full-rush', 256], ['rush', 256])));

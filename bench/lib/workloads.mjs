@@ -15,7 +15,7 @@ import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {measureFloor, measureLocking} from './floor.mjs';
 import {numbers} from './database.mjs';
-import {line, openLoop, wrk, writeLines} from './load.mjs';
+import {line, openLoop, startListeners, wrk, writeLines} from './load.mjs';
 import {random, shuffled, upTo} from './random.mjs';
 import {GONE, HOT, LIMITED, LIMITED_COUNT, LIMITED_MOST, MANY, MANY_COUNT, PEOPLE, SIGNERS, WORDS} from './recipes.mjs';
 import {referenceOf} from './reference.mjs';
@@ -27,6 +27,7 @@ const DAY_MS = 86_400_000;
 const STORM_CONNECTIONS = 16;
 const LEAVING_RATE = 200; // a second
 const EXACT_SAMPLES = 25;
+const LISTENERS = 10_000;
 // More than any run could send in a second, for what must not run out.
 const FASTEST = 100_000;
 
@@ -201,6 +202,34 @@ async function measureMixed(run) {
         kinds: {reads: figures.r, bookings: figures.b, cancellations: figures.c}};
 }
 
+/** What is left of the newest state's number when all is quiet again. */
+async function calm(run) {
+    const booked = async () => (await request(run.port, 'GET', `/v1/events/${HOT}/status`)).body.booked;
+    for (let [was, now] = [-1, await booked()]; was !== now; [was, now] = [now, await booked()]) await sleep(1000);
+}
+
+/** A rush, and then another one with many who listen to its event; each is told the newest state, soon. */
+async function measureStream(run) {
+    const {bench, port, load, connections} = run;
+    const rush = () => run.timed(() => wrk(port, {...load, connections, seconds: bench.seconds}));
+    const alone = await rush();
+    load.from += alone.sent.b;
+    const before = run.servers[0].memory().now_mib;
+    const listeners = await startListeners(bench.place, port, LISTENERS, `/v1/events/${HOT}/stream`);
+    const memory_mib = run.servers[0].memory().now_mib - before;
+    const figures = await rush();
+    await calm(run);
+    const heard = run.heard = await listeners.end();
+    return {...figures, heard: {...heard, of_rush: figures.per_second / alone.per_second, kib_each: memory_mib * 1024 / LISTENERS,
+        late_ms: (heard.behind_us + heard.apart_us) / 1000}};
+}
+
+/** All listened to the end, and all have what there was last. */
+async function allHeard(run) {
+    return [{what: 'everybody has the newest state', ok: run.heard.with_newest === LISTENERS && run.heard.ended === 0,
+        why: `${run.heard.with_newest} of ${LISTENERS} have it, ${run.heard.ended} were cut off`}];
+}
+
 /** From exec to the first ticket sold, and what it holds in memory then. */
 async function measureStart(bench, database) {
     const begin = performance.now();
@@ -244,6 +273,8 @@ export const workloads = [
         lines: rush, rows: 'confirmed', beside: signInStorm},
     {name: 'mixed', about: 'reads 90, bookings 8, cancellations 2, at half of the peak, open loop', connections: all([256]), database: 'histories', lines: mixed,
         wrk: {every: MIXED_EVERY}, rows: 'confirmed', measured: measureMixed},
+    {name: 'stream', about: `rush, with ${LISTENERS.toLocaleString('en')} who listen to the event`, connections: all([256]), database: 'hall', lines: rush, rows: 'confirmed',
+        measured: measureStream, after: allHeard},
     {name: 'full-start', about: 'from start to the first ticket sold, with the full database', database: 'full', kept: true, measure: measureStart},
     {name: 'full-rush', about: 'rush, with the full database', connections: all([64, 256], [256]), database: 'full', kept: true, lines: rush, rows: 'confirmed'},
     {name: 'full-history', about: '"my bookings" of people with hundreds', connections: all([64]), database: 'full', kept: true, lines: () => histories()},

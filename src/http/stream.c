@@ -36,7 +36,7 @@ enum {
  * later than PERIOD_MOST_US. All rounds together are followed by a rest as long as they took, of
  * which REST_OWED_US may be owed: many small ones must not wait for each other. */
 #define PERIOD_SHARE   5
-#define PERIOD_MOST_US 350000
+#define PERIOD_MOST_US 300000
 #define REST_OWED_US   20000
 
 struct http_hub {
