@@ -11,6 +11,9 @@ const register = byId('register');
 const message = byId('message');
 const problems = byId('problems');
 
+// How much of an answer without an end is shown.
+const STREAM_MS = 3000;
+
 let signedIn = false;
 
 const ui = window.SwaggerUIBundle({
@@ -24,8 +27,33 @@ const ui = window.SwaggerUIBundle({
     validatorUrl: null,
     // Before that, Swagger UI does not know the scheme a token is for; the buttons start disabled.
     onComplete: () => setFormsEnabled(true),
+    requestInterceptor: (request) => Object.assign(request, { userFetch: fetchBeginning }),
     responseInterceptor: noticeDeadToken,
 });
+
+// As fetch(), but for a stream of events: Swagger UI would wait for its end. What comes in the first seconds is
+// shown like any other answer.
+async function fetchBeginning(url, options) {
+    const control = new AbortController();
+    const response = await fetch(url, { ...options, signal: control.signal });
+    if (response.headers.get('Content-Type') !== 'text/event-stream') {
+        return response;
+    }
+    setTimeout(() => control.abort(), STREAM_MS);
+    const { status, statusText, headers } = response;
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    try {
+        for (let part = await reader.read(); !part.done; part = await reader.read()) {
+            text += part.value;
+        }
+    } catch (error) {
+        if (!control.signal.aborted) {
+            throw error;
+        }
+    }
+    return new Response(text, { status, statusText, headers });
+}
 
 function setFormsEnabled(enabled) {
     for (const button of document.querySelectorAll('.account form button')) {

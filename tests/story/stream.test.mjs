@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Live numbers: who listens sees what who asks would see, soon after.
 import assert from 'node:assert/strict';
-import {rm} from 'node:fs/promises';
+import {spawn} from 'node:child_process';
+import {readFileSync} from 'node:fs';
+import {rm, writeFile} from 'node:fs/promises';
 import https from 'node:https';
 import {join} from 'node:path';
 import {after, afterEach, before, describe, it} from 'node:test';
-import {newDirectory, onEachStore, runWell, start} from './lib/admit.mjs';
+import {newDirectory, onEachStore, ROOT, runWell, start} from './lib/admit.mjs';
 import {expect} from './lib/client.mjs';
 import {serverKinds} from './lib/databases.mjs';
 import {Stream} from './lib/stream.mjs';
@@ -346,3 +348,32 @@ for (const kind of serverKinds)
             assert.equal(await stream.end(), 'well');
         });
     });
+
+describe('"Live numbers" of docs/integrating.md', () => {
+    const [, section] = readFileSync(join(ROOT, 'docs/integrating.md'), 'utf8').split('\n## Live numbers\n');
+    const [, ofBooking] = [...section.split('\n## ')[0].matchAll(/^```js\n(.*?)^```$/gms)].map(([, script]) => script);
+
+    it('follows a booking through a restart', async (t) => {
+        const directory = await newDirectory();
+        t.after(() => rm(directory, {recursive: true}));
+        assert.match(ofBooking, /, 2000\)/);
+        await writeFile(join(directory, 'follow.mjs'), ofBooking.replace(', 2000)', ', 20)'));
+        const server = await start({});
+        const [organizer, visitor] = await server.crowd(2);
+        const event = await organizer.createEvent({name: 'Followed', capacity: 1});
+        const held = await organizer.book(event.id);
+        const {reference} = await visitor.book(event.id);
+        const child = spawn(process.execPath, ['follow.mjs', server.url, visitor.token, reference], {cwd: directory});
+        t.after(() => child.kill('SIGKILL'));
+        let said = '';
+        for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (said += part));
+        await until('the place', () => said === 'waiting 1\n');
+        await server.stop();
+        const second = await server.restart({port: server.port});
+        await until('it to be back', async () => /^admit_http_streams 1$/m.test((await second.nobody.get('/metrics')).text));
+        await second.again(organizer).cancel(held.reference);
+        await until('the ticket', () => said !== 'waiting 1\n');
+        assert.equal(said, 'waiting 1\nconfirmed \n', 'what was known is not told again');
+        await second.finish();
+    });
+});

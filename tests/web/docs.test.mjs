@@ -3,12 +3,14 @@
 // go wrong in the page: no error on the console, no breach of its own content security policy, no
 // request to anybody but the server.
 import assert from 'node:assert/strict';
+import {readFileSync} from 'node:fs';
+import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
 import {chromium} from 'playwright-core';
-import {PASSWORD, start} from '../story/lib/admit.mjs';
+import {PASSWORD, ROOT, start} from '../story/lib/admit.mjs';
 import {expect} from '../story/lib/client.mjs';
 import {METHODS, spec} from '../story/lib/spec.mjs';
-import {slow} from '../story/lib/time.mjs';
+import {slow, until} from '../story/lib/time.mjs';
 
 const HOSTILE = '<img src=x onerror="window.hasRun=1"><script>window.hasRun=1</script>';
 const NARROW = {width: 360, height: 740};
@@ -358,6 +360,42 @@ describe('a call that is tried', () => {
             [[second.body.reference, 'confirmed'], [first.body.reference, 'cancelled']]);
         const status = await call(page, 'getEventStatus').execute({id: event.id});
         assert.deepEqual([status.body.booked, status.body.available, status.body.waiting], [2, 1, 0]);
+    });
+
+    onPage('shows the beginning of a stream', async (page) => {
+        const person = await server.person();
+        await signInWell(page, person);
+        const event = await person.createEvent({name: 'Live', capacity: 3});
+        const booking = await person.book(event.id, 3);
+        const stream = call(page, 'streamEventStatus');
+        const shown = stream.execute({id: event.id});
+        await until('somebody to listen', async () => /^admit_http_streams 1$/m.test((await server.nobody.get('/metrics')).text));
+        await person.cancel(booking.reference, 1);
+        const {status, text} = await shown;
+        assert.equal(status, 200);
+        assert.match(text, /^data: .*"booked":3,.*\n\nid: .*\ndata: .*"booked":2,/m);
+        const mine = await call(page, 'streamBooking').execute({reference: booking.reference});
+        assert.match(mine.text, /^data: .*"quantity":2,/m);
+        assert.equal((await stream.execute({id: 99_999})).status, 404);
+        await until('nobody to listen', async () => /^admit_http_streams 0$/m.test((await server.nobody.get('/metrics')).text));
+    });
+
+    onPage('shows live numbers as docs/integrating.md does', async (page) => {
+        const [, section] = readFileSync(join(ROOT, 'docs/integrating.md'), 'utf8').split('\n## Live numbers\n');
+        const [, script] = /^```js\n(.*?)^```$/ms.exec(section);
+        const person = await server.person();
+        const event = await person.createEvent({name: 'Live', capacity: 2});
+        const address = 'https://tickets.example.org/v1/events/7/stream';
+        assert.ok(script.includes(address));
+        await page.evaluate(() => document.body.append(Object.assign(document.createElement('p'), {id: 'left'})));
+        await page.evaluate(script.replace(address, `${server.url}/v1/events/${event.id}/stream`));
+        const shows = (text) => until(text, async () => (await textOf(page, '#left')) === text);
+        await shows('2 left');
+        await person.book(event.id);
+        await shows('1 left');
+        await person.book(event.id);
+        await person.book(event.id);
+        await shows('sold out, 1 waiting');
     });
 
     onPage('shows what others wrote as text', async (page) => {
