@@ -25,7 +25,7 @@ struct replay_table {
 void replay_index_init(struct replay_index *index)
 {
     *index = (struct replay_index){0};
-    static_assert(sizeof(index->secret) == crypto_shorthash_KEYBYTES);
+    static_assert(sizeof(index->secret) == crypto_shorthash_KEYBYTES, "a key");
     randombytes_buf(index->secret, sizeof(index->secret));
 }
 
@@ -35,7 +35,7 @@ static uint64_t fingerprint_of(const struct replay_index *index, const struct re
     uint64_t fingerprint;
     memcpy(text, &key->user_id, sizeof(key->user_id));
     memcpy(text + sizeof(key->user_id), key->key, sizeof(key->key));
-    static_assert(sizeof(fingerprint) == crypto_shorthash_BYTES);
+    static_assert(sizeof(fingerprint) == crypto_shorthash_BYTES, "all of a hash");
     crypto_shorthash((unsigned char *)&fingerprint, text, sizeof(text), index->secret);
     return fingerprint;
 }

@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                           .timezone = lines[7],
                           .starts_at = state & 16 ? 0 : 1811876400000,
                           .ends_at = state & 32 ? 1811876400000 + state : 0};
-    struct booking_view booking = {.row = {.id = state,
+    struct booking_view booking = {.row = {.id = 1 + state,
                                            .quantity = state,
                                            .status = state % 6,
                                            .unit_price = state,
