@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "notify/mail.h"
 
-#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 
@@ -388,15 +387,31 @@ static struct str message_of(const struct mail_maker *maker, const struct mail_f
     return data;
 }
 
+/* What the mail is about may be gone by now, or have come true, or be of no concern any more. */
+static bool is_about_something(const struct mail_facts *facts)
+{
+    const struct booking_view *booking = facts->booking;
+    switch (facts->topic) {
+    case TOPIC_BOOKING_CONFIRMED:
+    case TOPIC_BOOKING_WAITING:
+    case TOPIC_BOOKING_PROMOTED:
+    case TOPIC_BOOKING_CANCELLED: return facts->event && booking;
+    case TOPIC_EVENT_CHANGED:
+        return facts->event && (!booking || booking_is_active(booking->row.status));
+    case TOPIC_EVENT_CANCELLED: return facts->event;
+    case TOPIC_CONFIRM_EMAIL: return !facts->user->verified_at;
+    case TOPIC_WEBHOOK_DISABLED: return facts->webhook;
+    default: return true;
+    }
+}
+
 bool mail_compose(const struct mail_maker *maker, const struct mail_facts *facts,
                   struct arena *arena, struct mail *ret_mail)
 {
     const struct user *user = facts->user;
     struct mailbox to;
-    if (!mail_wanted(facts->topic, user)) return false;
-    if (facts->topic == TOPIC_CONFIRM_EMAIL && user->verified_at) return false;
+    if (!mail_wanted(facts->topic, user) || !is_about_something(facts)) return false;
     if (!mailbox_address(user->email, arena, &to.address)) return false;
-    assert(facts->event || facts->topic >= TOPIC_WELCOME);
 
     struct mail_values values = values_of(maker, facts, arena);
     to.name = values.items[MAIL_NAME];

@@ -54,7 +54,8 @@ struct mail {
 bool mail_wanted(enum topic topic, const struct user *user);
 
 /* False: there is nothing to be sent, as above, or because no mail can go to the address, or
- * because what the mail was to bring about has come true meanwhile. */
+ * because what it is about is not there any more (NULL above), has come true or is of no concern by
+ * now. */
 bool mail_compose(const struct mail_maker *maker, const struct mail_facts *facts,
                   struct arena *arena, struct mail *ret_mail);
 

@@ -331,6 +331,25 @@ static void an_event_that_is_cancelled_is_not_the_guests_doing(void **state)
     assert_string_equal(text_of(&mail), (mail = compose(&facts), text_of(&mail)));
 }
 
+static void what_is_over_is_not_told(void **state)
+{
+    (void)state;
+    struct mail mail;
+    for (int topic = TOPIC_BOOKING_CONFIRMED; topic <= TOPIC_EVENT_CANCELLED; topic++) {
+        struct mail_facts facts = facts_of((enum topic)topic);
+        facts.event = NULL;
+        assert_false(mail_compose(&maker, &facts, &arena, &mail));
+        facts.event = &event;
+        facts.booking = NULL;
+        assert_int_equal(mail_compose(&maker, &facts, &arena, &mail), topic >= TOPIC_EVENT_CHANGED);
+    }
+    struct mail_facts facts = facts_of(TOPIC_EVENT_CHANGED);
+    booking.row.status = BOOKING_CANCELLED;
+    assert_false(mail_compose(&maker, &facts, &arena, &mail));
+    facts = facts_of(TOPIC_WEBHOOK_DISABLED);
+    assert_false(mail_compose(&maker, &facts, &arena, &mail));
+}
+
 static void money_is_written_as_its_currency_is(void **state)
 {
     (void)state;
@@ -448,7 +467,9 @@ static void who_does_not_want_it_gets_none(void **state)
     struct mail mail;
     for (int topic = TOPIC_NONE; topic < TOPIC_COUNT; topic++) {
         bool has = mail_topic_has_template((enum topic)topic);
+        struct webhook webhook = {.url = STR("https://example.net")};
         struct mail_facts facts = facts_of((enum topic)topic);
+        facts.webhook = &webhook;
         user.mail = true;
         assert_int_equal(mail_wanted((enum topic)topic, &user), has);
         user.mail = false;
@@ -479,6 +500,7 @@ int main(void)
         TEST(who_waits_is_told_his_place),
         TEST(who_cancels_some_keeps_the_rest),
         TEST(an_event_that_is_cancelled_is_not_the_guests_doing),
+        TEST(what_is_over_is_not_told),
         TEST(money_is_written_as_its_currency_is),
         TEST(a_calendar_knows_the_booking_again),
         TEST(every_later_state_has_a_higher_sequence),
