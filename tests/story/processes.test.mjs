@@ -99,6 +99,52 @@ for (const kind of serverKinds)
             assert.equal(await total('admit_batch_faults_total'), 0);
         });
 
+        it('sell while others follow the journal, and nothing is passed over or told twice', async () => {
+            let selling = true;
+            // Its end draws many places in the journal at once, and is committed long after other batches.
+            const ended = await organizer.createEvent({name: 'Called off', capacity: 1000});
+            const lost = await inTurns(upTo(900), 32, async (number) => {
+                const who = people[number % PEOPLE];
+                return {who, reference: (await at(who, number).book(ended.id)).reference};
+            });
+            const events = await Promise.all(upTo(6).map((number) => organizer.createEvent({name: `Followed ${number}`, capacity: 30})));
+            async function follow(index, limit) {
+                const who = at(organizer, index);
+                const told = [];
+                for (let after = '', wasSelling = true; ;) {
+                    const page = expect(await who.get(`/v1/journal?limit=${limit}&after=${after}`), 200);
+                    told.push(...page.data);
+                    after = page.next_cursor;
+                    if (page.caught_up && !wasSelling) return told;
+                    if (page.caught_up) wasSelling = selling;
+                }
+            }
+            const followers = [follow(1, 7), follow(2, 100)];
+            let calledOff;
+            const bookings = (await Promise.all(people.slice(0, 50).map(async (who, index) => {
+                const mine = [];
+                for (let turn = 0; turn < 9; turn++) {
+                    if (turn === 2) calledOff ??= organizer.delete(`/v1/events/${ended.id}`);
+                    const {reference} = await at(who, index + turn).book(events[(index + turn) % events.length].id);
+                    mine.push({who, reference});
+                    if (turn === 1) await at(who, index).cancel(reference);
+                }
+                return mine;
+            }))).flat();
+            expect(await calledOff, 200);
+            selling = false;
+            const [told, again] = await Promise.all(followers);
+            const ids = told.map(({id}) => id);
+            assert.equal(again.length, told.length);
+            assert.ok(again.every(({id}, index) => id === ids[index]), 'both were told the same');
+            assert.equal(new Set(ids).size, ids.length);
+            await inTurns([...bookings, ...lost], 16, async ({who, reference}, index) => {
+                const {data} = expect(await at(who, index).get(`/v1/bookings/${reference}/history`), 200);
+                const shown = ({at: time, from, to, quantity, actor_id, reason}) => ({time, from, to, quantity, actor_id, reason});
+                assert.deepEqual(told.filter(({booking}) => booking === reference).map(shown), data.map(shown));
+            });
+        });
+
         it('what a process has committed it shows at once', async () => {
             const event = await organizer.createEvent({name: 'At once', capacity: TICKETS});
             for (const count of upTo(12)) {
