@@ -7,27 +7,10 @@
 #include "api/reply.h"
 #include "api/resources.h"
 
-/* A place in the journal is shown like a booking's reference: as a number it would tell how much is
- * sold in all. No booking will ever have such an id, so that it is no booking's reference. */
-#define PLACE (UINT64_C(1) << 59)
-
-static void write_place(const struct api *api, uint64_t id, char text[REFERENCE_TEXT_SIZE])
-{
-    reference_write(&api->settings.reference_key, PLACE | id, text);
-}
-
-static bool read_place(const struct api *api, struct str text, uint64_t *ret_id)
-{
-    if (!reference_read(&api->settings.reference_key, text, ret_id)) return false;
-    bool is_place = (*ret_id & PLACE) != 0;
-    *ret_id &= ~PLACE;
-    return is_place;
-}
-
 static void compose_entry(struct buf *out, const struct api *api, const struct journal_entry *entry)
 {
     char id[REFERENCE_TEXT_SIZE];
-    write_place(api, entry->id, id);
+    place_write(&api->settings.reference_key, entry->id, id);
     emit_open(out, '{');
     emit_key(out, "id");
     emit_str(out, str_of(id));
@@ -61,7 +44,7 @@ static void answer_page(struct call *call, struct store *store, const struct jou
     for (size_t i = 0; i < page.count; i++)
         compose_entry(out, call->api, &page.items[i]);
     char next[REFERENCE_TEXT_SIZE];
-    write_place(call->api, page.next, next);
+    place_write(&call->api->settings.reference_key, page.next, next);
     compose_feed_close(out, call, str_of(next), page.next >= page.end);
     reply_send(call);
 }
@@ -81,7 +64,7 @@ void journal_list(struct call *call)
     query->limit = parameter_limit(&parameters);
     parameter_id(&parameters, "event", &query->event_id);
     if (parameter_text(&parameters, "after", REFERENCE_TEXT_SIZE, &after) &&
-        !read_place(call->api, after, &query->after))
+        !place_read(&call->api->settings.reference_key, after, &query->after))
         parameter_error(&parameters, "after", "is not one that was handed out here");
     parameters_end(&parameters);
     if (reply_errors(call)) return;

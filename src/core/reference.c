@@ -92,3 +92,21 @@ bool reference_read(const struct reference_key *key, struct str text, uint64_t *
     *ret_id = id;
     return true;
 }
+
+/* ---- places in the journal ---- */
+
+#define PLACE (UINT64_C(1) << (2 * HALF_BITS - 1))
+
+void place_write(const struct reference_key *key, uint64_t id, char text[REFERENCE_TEXT_SIZE])
+{
+    assert(id < PLACE);
+    reference_write(key, PLACE | id, text);
+}
+
+bool place_read(const struct reference_key *key, struct str text, uint64_t *ret_id)
+{
+    uint64_t id;
+    if (!reference_read(key, text, &id) || !(id & PLACE)) return false;
+    *ret_id = id & ~PLACE;
+    return true;
+}

@@ -26,4 +26,10 @@ void reference_write(const struct reference_key *key, uint64_t id, char text[REF
  * is 0). False for anything else. */
 bool reference_read(const struct reference_key *key, struct str text, uint64_t *ret_id);
 
+/* A place in the journal (struct journal_entry), in the same form: as a number it would tell how
+ * much is sold in all. It is no booking's reference, as no booking has an id that high. 'id' is
+ * from 0, before the first entry, to 2^59 - 1. */
+void place_write(const struct reference_key *key, uint64_t id, char text[REFERENCE_TEXT_SIZE]);
+bool place_read(const struct reference_key *key, struct str text, uint64_t *ret_id);
+
 #endif

@@ -208,6 +208,32 @@ static void each_bit_of_the_key_counts(void **state)
     }
 }
 
+/* Whoever follows the journal keeps a place for as long as he likes. */
+static void places_stay_what_they_are(void **state)
+{
+    (void)state;
+    static const uint64_t ids[] = {0, 1, 2, 1000000, (UINT64_C(1) << 59) - 1};
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        char text[REFERENCE_TEXT_SIZE];
+        uint64_t id = 77, read = 0;
+        place_write(&key, ids[i], text);
+        assert_true(place_read(&key, str_of(text), &id));
+        assert_true(id == ids[i]);
+        assert_true(reference_read(&key, str_of(text), &read));
+        assert_true(read >= UINT64_C(1) << 59); /* no booking has that */
+        if (ids[i] == 0) continue;
+        reference_write(&key, ids[i], text);
+        id = 77;
+        assert_false(place_read(&key, str_of(text), &id));
+        assert_true(id == 77);
+    }
+    char text[REFERENCE_TEXT_SIZE];
+    place_write(&key, 1, text);
+    assert_string_equal(text, "9JM2-M3WB-6DZW");
+    uint64_t id;
+    assert_false(place_read(&key, STR("0-0"), &id));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +245,7 @@ int main(void)
         cmocka_unit_test(anything_else_is_none),
         cmocka_unit_test(neighbours_look_unlike),
         cmocka_unit_test(each_bit_of_the_key_counts),
+        cmocka_unit_test(places_stay_what_they_are),
     };
     return cmocka_run_group_tests(tests, sodium_begin, NULL);
 }
