@@ -134,6 +134,18 @@ static bool send_now(struct connection *connection, struct http_request *request
     return true;
 }
 
+/* A "100 Continue" that the client has not read yet: from now on the output sleeps. */
+static void take_output(struct connection *connection, struct buf *out)
+{
+    struct evbuffer *output = bufferevent_get_output(connection->bufferevent);
+    const size_t len = evbuffer_get_length(output);
+
+    if (len == 0) return;
+    buf_reserve(out, len);
+    evbuffer_copyout(output, out->data + out->len, len);
+    out->len += len;
+}
+
 /* The head is the hub's to send, with all that follows. evhttp never hears that the request is
  * over; it frees it with the connection. */
 static void begin_stream(struct http_request *request, struct connection *connection)
@@ -144,11 +156,12 @@ static void begin_stream(struct http_request *request, struct connection *connec
     struct http_stream *stream = reply->stream;
     const bool chunked = is_new(native);
 
-    buf_clear(&loop->head);
-    response_head(&loop->head, reply, date_now(loop), RESPONSE_CLOSE);
     connection->request = NULL;
     connection->linger = false;
     connection_hand_over(connection);
+    buf_clear(&loop->head);
+    take_output(connection, &loop->head);
+    response_head(&loop->head, reply, date_now(loop), RESPONSE_CLOSE);
     const bool taken =
         hub_open(loop->server->hub, stream, connection, request, buf_str(&loop->head), chunked);
     reply->stream = NULL; /* it may be gone by now */

@@ -509,6 +509,21 @@ static void who_leaves_is_noticed(void **state)
     end(fixture);
 }
 
+static void one_with_a_body_that_was_asked_for_is_no_different(void **state)
+{
+    (void)state;
+    struct fixture *fixture = begin_with(usual_settings(), "one");
+    const int fd = client(fixture);
+
+    send_text(fd, REQUEST("GET /board/later") "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    assert_int_equal(receive_head(fd).status, 100);
+    listen_to(fd, "ab");
+    expect_retry(fd);
+    expect_text(fd, "one");
+    close(fd);
+    end(fixture);
+}
+
 static void what_is_sent_behind_the_request_is_not_read(void **state)
 {
     (void)state;
@@ -643,6 +658,7 @@ int main(void)
         cmocka_unit_test(a_silent_stream_is_not_idle_and_says_so),
         cmocka_unit_test(who_may_not_listen_any_more_is_ended_well),
         cmocka_unit_test(who_leaves_is_noticed),
+        cmocka_unit_test(one_with_a_body_that_was_asked_for_is_no_different),
         cmocka_unit_test(what_is_sent_behind_the_request_is_not_read),
         cmocka_unit_test(stopping_ends_streams_well_and_at_once),
         cmocka_unit_test(there_is_room_for_others_beside_streams),
