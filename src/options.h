@@ -49,6 +49,9 @@ struct options {
     const char *mail_from; /* an address, or a name and one in '<' '>'; not NULL with smtp_url */
     const char *mail_templates; /* a directory; NULL: the built-in ones alone */
     bool verified_only; /* REQUIRE_VERIFIED_EMAIL: only who has confirmed his address books */
+    bool webhooks, webhook_allow_private;
+    const char *ca_file; /* PEM; NULL: the system's authorities */
+    int64_t retry_first_s, retry_for_s;
     const char *metrics_token; /* NULL: /metrics to loopback addresses only */
 };
 

@@ -19,6 +19,7 @@ struct api_settings {
     bool sends_mail;    /* SMTP_URL is set */
     bool verified_only; /* only who has confirmed his address may book */
     struct link_key link_key;
+    bool webhooks, webhook_allow_private;
     const char *cors_origins;
     const char *trust_proxy;
     const char *metrics_token; /* NULL: loopback only */
@@ -27,6 +28,7 @@ struct api_settings {
 };
 
 struct api;
+struct notify_counts;
 
 /* The strings of 'settings' must outlive it. */
 struct api *api_new(const struct api_settings *settings);
@@ -38,5 +40,6 @@ void api_error_body(int status, struct buf *body, struct http_reply *reply);
 
 /* For /metrics; set once the server runs. */
 void api_set_server(struct api *api, struct http_server *server);
+void api_set_notify(struct api *api, const struct notify_counts *counts);
 
 #endif

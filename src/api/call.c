@@ -84,6 +84,11 @@ void api_set_server(struct api *api, struct http_server *server)
     api->server = server;
 }
 
+void api_set_notify(struct api *api, const struct notify_counts *counts)
+{
+    api->notify = counts;
+}
+
 static pthread_key_t scratch_key;
 
 static void scratch_free(void *scratch)

@@ -82,10 +82,11 @@ struct api {
     /* NULL: no limits */
     struct limits *limits, *sign_in_by_peer, *sign_in_by_account, *mail_by_account;
     struct loop_state *loops;
-    struct turns *turns;                  /* see api/streams.h */
-    struct route_counts *counts;          /* by route, and one more for what matched none */
-    _Atomic(struct http_server *) server; /* set when the loops run already */
-    char id_prefix[9];                    /* of the request ids that are made here */
+    struct turns *turns;                          /* see api/streams.h */
+    struct route_counts *counts;                  /* by route, and one more for what matched none */
+    _Atomic(struct http_server *) server;         /* set when the loops run already */
+    char id_prefix[9];                            /* of the request ids that are made here */
+    _Atomic(const struct notify_counts *) notify; /* NULL: it does not run yet */
     const char *limit_policy;
 };
 

@@ -390,3 +390,14 @@ void compose_feed_close(struct buf *out, struct call *call, struct str cursor, b
     reply_set_json(call, 200, buf_str(out));
     if (!caught_up) set_next_link(call, "after", cursor);
 }
+
+void compose_booking_told(struct buf *out, const struct booking_view *booking, const void *api)
+{
+    compose_booking(out, api, booking, true);
+}
+
+void compose_event_told(struct buf *out, const struct event *event, const void *api)
+{
+    (void)api;
+    compose_event(out, event);
+}

@@ -28,6 +28,10 @@ void compose_history(struct buf *out, const struct journal_list *journal, uint64
 /* The members of an entry of the journal that do not say which booking it is of. */
 void compose_change(struct buf *out, const struct journal_entry *entry);
 
+/* For src/notify: 'api' is the struct api. */
+void compose_booking_told(struct buf *out, const struct booking_view *booking, const void *api);
+void compose_event_told(struct buf *out, const struct event *event, const void *api);
+
 /* What a command's result shows of its booking. */
 struct booking_view booking_view_of(const struct result *result);
 

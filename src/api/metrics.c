@@ -5,6 +5,7 @@
 
 #include "auth/password.h"
 #include "engine/lane.h"
+#include "notify/notify.h"
 
 static uint64_t read_count(const _Atomic uint64_t *counter)
 {
@@ -157,6 +158,22 @@ static void write_batches(struct buf *out, const struct engine *engine)
         counter(out, rows[row].name, rows[row].help, sum_counts(engine, rows[row].offset));
 }
 
+static void write_messages(struct buf *out, const struct notify_counts *counts)
+{
+    static const char *const ways[] = {"mail", "webhook"};
+    const struct {
+        const char *result;
+        const _Atomic uint64_t *values; /* by way */
+    } rows[] = {{"sent", counts->sent}, {"failed", counts->failed}, {"parked", counts->parked}};
+    counter(out, "admit_messages_total", "Messages written to the outbox.", counts->told);
+    head(out, "admit_message_tries_total", "counter",
+         "Messages that were tried, by what came of it.");
+    for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++)
+        for (size_t way = 0; way < 2; way++)
+            buf_printf(out, "admit_message_tries_total{way=\"%s\",result=\"%s\"} %llu\n", ways[way],
+                       rows[row].result, (unsigned long long)rows[row].values[way]);
+}
+
 void metrics_write(struct buf *out, struct api *api)
 {
     struct engine *engine = api->engine;
@@ -171,6 +188,7 @@ void metrics_write(struct buf *out, struct api *api)
     buf_printf(out, "admit_queue_depth{queue=\"hashers\"} %zu\n", pool_waiting(engine->hashers));
     counter(out, "admit_password_hashes_total", "Passwords hashed or verified with Argon2id.",
             password_runs());
+    if (api->notify) write_messages(out, api->notify);
     struct http_server *server = api->server;
     if (!server) return;
     struct http_counts counts = http_server_counts(server);

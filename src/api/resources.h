@@ -53,6 +53,17 @@ void guests_tickets(struct call *call);
 /* journal.c */
 void journal_list(struct call *call);
 
+/* webhooks.c */
+void webhooks_create(struct call *call);
+void webhooks_list(struct call *call);
+void webhooks_show(struct call *call);
+void webhooks_update(struct call *call);
+void webhooks_delete(struct call *call);
+void webhooks_rotate(struct call *call);
+void webhooks_test(struct call *call);
+void webhooks_deliveries(struct call *call);
+void webhooks_redeliver(struct call *call);
+
 /* classic.c */
 void classic_register(struct call *call);
 void classic_login(struct call *call);

@@ -45,6 +45,16 @@ const struct route routes[] = {
     { HTTP_GET,    "/v1/bookings/{reference}/history",    ACCESS_USER,   0,                       bookings_history },
     { HTTP_GET,    "/v1/journal",                         ACCESS_USER,   0,                       journal_list },
 
+    { HTTP_POST,   "/v1/webhooks",                        ACCESS_USER,   BODY,                    webhooks_create },
+    { HTTP_GET,    "/v1/webhooks",                        ACCESS_USER,   0,                       webhooks_list },
+    { HTTP_GET,    "/v1/webhooks/{id}",                   ACCESS_USER,   0,                       webhooks_show },
+    { HTTP_PATCH,  "/v1/webhooks/{id}",                   ACCESS_USER,   BODY,                    webhooks_update },
+    { HTTP_DELETE, "/v1/webhooks/{id}",                   ACCESS_USER,   0,                       webhooks_delete },
+    { HTTP_POST,   "/v1/webhooks/{id}/secret",            ACCESS_USER,   0,                       webhooks_rotate },
+    { HTTP_POST,   "/v1/webhooks/{id}/test",              ACCESS_USER,   0,                       webhooks_test },
+    { HTTP_GET,    "/v1/webhooks/{id}/deliveries",        ACCESS_USER,   0,                       webhooks_deliveries },
+    { HTTP_POST,   "/v1/webhooks/{id}/deliveries/{delivery}/redeliver", ACCESS_USER, 0,           webhooks_redeliver },
+
     { HTTP_POST,   "/register",                           ACCESS_OPEN,   CLASSIC | BODY,          classic_register },
     { HTTP_POST,   "/create-user",                        ACCESS_OPEN,   CLASSIC | BODY,          classic_register },
     { HTTP_POST,   "/login",                              ACCESS_OPEN,   CLASSIC | BODY,          classic_login },

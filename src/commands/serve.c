@@ -12,10 +12,11 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/compose.h"
 #include "base/log.h"
 #include "commands/confine.h"
 #include "http/server.h"
-#include "notify/templates.h"
+#include "notify/notify.h"
 
 enum {
     BODY_MAX = 64 * 1024,
@@ -87,16 +88,21 @@ static size_t processors(void)
     return count > 0 ? (size_t)count : 1;
 }
 
-/* Greets who starts it by hand; the log has it for machines. */
-static void greet(const struct options *options, uint16_t port)
+/* How others reach us. */
+static const char *public_address(const struct options *options, uint16_t port, struct arena *arena)
 {
-    char address[300];
     bool is_ipv6 = strchr(options->host, ':') != NULL;
-    snprintf(address, sizeof(address), "http%s://%s%s%s:%u", options->tls_cert ? "s" : "",
-             is_ipv6 ? "[" : "",
-             strcmp(options->host, "127.0.0.1") == 0 ? "localhost" : options->host,
-             is_ipv6 ? "]" : "", port);
-    const char *url = options->public_url ? options->public_url : address;
+    if (options->public_url) return options->public_url;
+    return arena_printf(arena, "http%s://%s%s%s:%u", options->tls_cert ? "s" : "",
+                        is_ipv6 ? "[" : "",
+                        strcmp(options->host, "127.0.0.1") == 0 ? "localhost" : options->host,
+                        is_ipv6 ? "]" : "", port)
+        .data;
+}
+
+/* Greets who starts it by hand; the log has it for machines. */
+static void greet(const struct options *options, uint16_t port, const char *url)
+{
     log_info("listening", LOG_STR("address", str_of(options->host)), LOG_NUM("port", port),
              LOG_STR("database", str_starts(str_of(options->database_url), STR("sqlite:"))
                                      ? str_of(options->database_url)
@@ -165,9 +171,46 @@ static struct http_server *start_server(const struct options *options, struct ap
     return http_server_start(&settings, arena, ret_error);
 }
 
+enum { POSTS_MOST = 64, POSTS_EACH = 4, PARCELS_WAITING = 256, POST_MS = 15000, MAIL_MS = 30000 };
+
+/* NULL with an error. */
+static struct notify *start_notify(const struct options *options, const struct kept *kept,
+                                   const struct mail_templates *templates, const char *url,
+                                   struct engine *engine, struct api *api, struct arena *arena,
+                                   const char **ret_error)
+{
+    struct notify_settings settings = {
+        .engine = engine,
+        .database_url = options->database_url,
+        .webhooks = options->webhooks,
+        .retry_first_ms = options->retry_first_s * 1000,
+        .retry_for_ms = options->retry_for_s * 1000,
+        .mail = options->smtp_url != NULL,
+        .maker = {.templates = templates,
+                  .public_url = str_of(url),
+                  .reference_key = kept->reference_key,
+                  .link_key = link_key_of(kept->jwt_secret)},
+        .courier = {.smtp_url = options->smtp_url,
+                    .allow_private = options->webhook_allow_private,
+                    .ca_file = options->ca_file,
+                    .user_agent = "admit/" ADMIT_VERSION,
+                    .most = POSTS_MOST,
+                    .each_most = POSTS_EACH,
+                    .depth = PARCELS_WAITING,
+                    .http_try_ms = POST_MS,
+                    .mail_try_ms = MAIL_MS},
+        .compose_booking = compose_booking_told,
+        .compose_event = compose_event_told,
+        .compose_data = api,
+    };
+    /* It was read before: an address that is none was refused with the settings. */
+    if (settings.mail) mailbox_read(str_of(options->mail_from), arena, &settings.maker.from);
+    return notify_start(&settings, arena, ret_error);
+}
+
 /* Engine and server, until a signal ends them. Returns the exit status. */
-static int run(const struct options *options, struct sandbox *sandbox, struct arena *arena,
-               const sigset_t *signals)
+static int run(const struct options *options, struct sandbox *sandbox,
+               const struct mail_templates *templates, struct arena *arena, const sigset_t *signals)
 {
     size_t cores = processors();
     unsigned loops = options->http_loops ? (unsigned)options->http_loops
@@ -183,6 +226,7 @@ static int run(const struct options *options, struct sandbox *sandbox, struct ar
                                     : cores / 4,
         .queue_depth = (size_t)options->queue_depth,
         .keep_cancelled_ms = options->keep_cancelled_ms,
+        .tells = options->webhooks || options->smtp_url,
     };
     const char *error;
     struct engine *engine = engine_start(&engine_settings, settings_made, &kept, arena, &error);
@@ -197,6 +241,8 @@ static int run(const struct options *options, struct sandbox *sandbox, struct ar
         .sends_mail = options->smtp_url != NULL,
         .verified_only = options->verified_only,
         .link_key = link_key_of(kept.jwt_secret),
+        .webhooks = options->webhooks,
+        .webhook_allow_private = options->webhook_allow_private,
         .cors_origins = options->cors_origins,
         .trust_proxy = options->trust_proxy,
         .metrics_token = options->metrics_token,
@@ -204,24 +250,29 @@ static int run(const struct options *options, struct sandbox *sandbox, struct ar
     };
     struct api *api = api_new(&api_settings);
     struct http_server *server = start_server(options, api, loops, arena, &error);
+    const char *url = server ? public_address(options, http_server_port(server), arena) : NULL;
+    struct notify *notify =
+        server ? start_notify(options, &kept, templates, url, engine, api, arena, &error) : NULL;
     int status = 0;
     size_t cut_off = 0;
-    if (server) {
+    if (notify) {
         api_set_server(api, server);
+        api_set_notify(api, notify_counts(notify));
         if (confine_calls(sandbox, options)) {
-            greet(options, http_server_port(server));
+            greet(options, http_server_port(server), url);
             wait_for_end(signals, options, server);
         } else {
             status = 1;
         }
-        /* The server first: it answers what is under way, for which the engine must still run. */
-        cut_off = http_server_stop(server, DRAIN_MS);
-        if (cut_off) log_warn("requests were cut off", LOG_NUM("count", cut_off));
     } else {
         status = command_fail("%s", error);
     }
+    /* The server first: it answers what is under way, for which the engine must still run. */
+    if (server) cut_off = http_server_stop(server, DRAIN_MS);
+    if (cut_off) log_warn("requests were cut off", LOG_NUM("count", cut_off));
+    notify_stop(notify);
     engine_stop(engine, cut_off > 0);
-    if (server) log_info("stopped");
+    if (notify) log_info("stopped");
     api_free(api);
     return status;
 }
@@ -258,7 +309,9 @@ int command_serve(int argc, char **argv)
     int status = 1;
     const char *error;
     /* While the directory can still be read, and although there may be no mail to send now. */
-    if (!mail_templates_read(options.mail_templates, &arena, &error)) {
+    const struct mail_templates *templates =
+        mail_templates_read(options.mail_templates, &arena, &error);
+    if (!templates) {
         status = command_fail("%s", error);
         arena_free(&arena);
         return status;
@@ -266,7 +319,7 @@ int command_serve(int argc, char **argv)
     confine_files(&sandbox, &options);
     if (log_start(options.log_level, format, options.log_file)) {
         raise_descriptor_limit();
-        status = run(&options, &sandbox, &arena, &signals);
+        status = run(&options, &sandbox, templates, &arena, &signals);
         log_stop();
     } else {
         command_fail("LOG_FILE is \"%s\": %s", options.log_file, strerror(errno));

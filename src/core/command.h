@@ -36,6 +36,7 @@ enum command_kind {
     COMMAND_CREATE_WEBHOOK,
     COMMAND_UPDATE_WEBHOOK,
     COMMAND_DELETE_WEBHOOK,
+    COMMAND_TEST_WEBHOOK, /* one that is on is sent a message of nothing */
     COMMAND_KINDS,
 };
 
@@ -94,6 +95,7 @@ struct event_update {
 struct claim {
     uint64_t webhook_id;
     uint32_t most;
+    int64_t until; /* when the claim ends, unless it is settled before */
 };
 
 /* What came of trying to send a message. */
@@ -158,7 +160,6 @@ struct command {
         struct {
             const struct claim *items;
             size_t count;
-            int64_t until; /* when the claim ends, unless it is settled before */
         } claim;
         struct {
             const struct report *items;

@@ -19,7 +19,8 @@ bool command_is_alone(const struct command *command)
     case COMMAND_DROP:
     case COMMAND_CREATE_WEBHOOK: /* as with events */
     case COMMAND_UPDATE_WEBHOOK:
-    case COMMAND_DELETE_WEBHOOK: return true;
+    case COMMAND_DELETE_WEBHOOK:
+    case COMMAND_TEST_WEBHOOK: return true;
     default: return false;
     }
 }
@@ -61,12 +62,13 @@ void decide(struct working_set *set, const struct command *command, struct resul
     case COMMAND_CONFIRM_EMAIL: decide_confirm_email(set, command, result); break;
     case COMMAND_PRUNE: decide_prune(set, command, result); break;
     case COMMAND_TELL: decide_tell(set, command, result); break;
-    case COMMAND_CLAIM: decide_claim(set, command, result); break;
+    case COMMAND_CLAIM: decide_claim(set, result); break;
     case COMMAND_SETTLE: decide_settle(set, command, result); break;
     case COMMAND_RETRY: decide_retry(set, command, result); break;
     case COMMAND_DROP: decide_drop(set, command, result); break;
     case COMMAND_CREATE_WEBHOOK: decide_create_webhook(set, command, result); break;
     case COMMAND_UPDATE_WEBHOOK: decide_update_webhook(set, command, result); break;
+    case COMMAND_TEST_WEBHOOK: decide_test_webhook(set, command, result); break;
     case COMMAND_DELETE_WEBHOOK: decide_delete_webhook(set, command, result); break;
     case COMMAND_KINDS: break;
     }

@@ -46,7 +46,7 @@ static void update_message(struct working_set *set, const struct message_entry *
     working_set_change(set, CHANGE_MESSAGE_UPDATE)->message = &entry->row;
 }
 
-void decide_claim(struct working_set *set, const struct command *command, struct result *result)
+void decide_claim(struct working_set *set, struct result *result)
 {
     struct message **messages = NULL;
     size_t count = 0;
@@ -58,7 +58,7 @@ void decide_claim(struct working_set *set, const struct command *command, struct
         for (size_t j = 0; j < claim->count; j++) {
             struct message_entry *entry = claim->items[j];
             entry->row.tries++;
-            entry->row.due_at = command->claim.until;
+            entry->row.due_at = claim->wanted.until;
             update_message(set, entry);
             messages[result->message_count++] = &entry->row;
         }

@@ -43,6 +43,7 @@
     X(ALREADY_CANCELLED, "already_cancelled", 409, "The booking was cancelled before.")            \
     X(CAPACITY_BELOW_BOOKED, "capacity_below_booked", 409,                                         \
       "The capacity cannot be lower than what is booked and held.")                                \
+    X(WEBHOOK_IS_OFF, "webhook_off", 409, "The webhook is off: turn it on first.")                 \
     X(OVERPAID, "overpaid", 409, "This is more than what is due.")                                 \
     X(IDEMPOTENCY_IN_PROGRESS, "idempotency_in_progress", 409,                                     \
       "A request with this Idempotency-Key is still running.")                                     \

@@ -38,7 +38,7 @@ void decide_erase_user(struct working_set *set, const struct command *command,
 void notice_add(struct working_set *set, enum topic topic, uint64_t event_id, uint64_t user_id);
 
 void decide_tell(struct working_set *set, const struct command *command, struct result *result);
-void decide_claim(struct working_set *set, const struct command *command, struct result *result);
+void decide_claim(struct working_set *set, struct result *result);
 void decide_settle(struct working_set *set, const struct command *command, struct result *result);
 void decide_retry(struct working_set *set, const struct command *command, struct result *result);
 void decide_drop(struct working_set *set, const struct command *command, struct result *result);
@@ -47,6 +47,8 @@ void decide_create_webhook(struct working_set *set, const struct command *comman
                            struct result *result);
 void decide_update_webhook(struct working_set *set, const struct command *command,
                            struct result *result);
+void decide_test_webhook(struct working_set *set, const struct command *command,
+                         struct result *result);
 void decide_delete_webhook(struct working_set *set, const struct command *command,
                            struct result *result);
 

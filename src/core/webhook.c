@@ -37,16 +37,19 @@ static struct webhook_entry *webhook_of(struct working_set *set, const struct co
     return NULL;
 }
 
+static void note(struct working_set *set, const struct webhook *webhook, enum topic topic)
+{
+    if (!set->tells) return;
+    working_set_change(set, CHANGE_NOTICE)->notice = (struct notice){
+        .topic = topic, .user_id = webhook->user_id, .webhook_id = webhook->id, .at = set->now};
+}
+
 static void change_status(struct working_set *set, struct webhook *webhook,
                           enum webhook_status status)
 {
     if (status == WEBHOOK_ON) webhook->failing_since = 0;
-    if (status == WEBHOOK_DISABLED && webhook->status != WEBHOOK_DISABLED && set->tells)
-        working_set_change(set, CHANGE_NOTICE)->notice =
-            (struct notice){.topic = TOPIC_WEBHOOK_DISABLED,
-                            .user_id = webhook->user_id,
-                            .webhook_id = webhook->id,
-                            .at = set->now};
+    if (status == WEBHOOK_DISABLED && webhook->status != WEBHOOK_DISABLED)
+        note(set, webhook, TOPIC_WEBHOOK_DISABLED);
     webhook->status = status;
 }
 
@@ -72,6 +75,19 @@ void decide_update_webhook(struct working_set *set, const struct command *comman
     working_set_change(set, CHANGE_WEBHOOK_UPDATE)->webhook = row;
     result->outcome = OUTCOME_OK;
     result->webhook = row;
+}
+
+void decide_test_webhook(struct working_set *set, const struct command *command,
+                         struct result *result)
+{
+    const struct webhook_entry *entry = webhook_of(set, command, result);
+    if (!entry) return;
+    if (entry->row.status != WEBHOOK_ON) {
+        result->outcome = WEBHOOK_IS_OFF;
+        return;
+    }
+    note(set, &entry->row, TOPIC_WEBHOOK_TEST);
+    result->outcome = OUTCOME_OK;
 }
 
 void decide_delete_webhook(struct working_set *set, const struct command *command,

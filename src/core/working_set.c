@@ -349,6 +349,7 @@ bool working_set_plan(struct working_set *set, const struct command *command, un
     case COMMAND_DROP: want_message(set, command->message_id); return true;
     case COMMAND_CREATE_WEBHOOK: want_ids(set, SEQUENCE_WEBHOOK, 1); return true;
     case COMMAND_UPDATE_WEBHOOK:
+    case COMMAND_TEST_WEBHOOK:
     case COMMAND_DELETE_WEBHOOK: want_webhook(set, command->webhook.webhook.id); return true;
     case COMMAND_SIGN_OUT:
     case COMMAND_PRUNE: return true;

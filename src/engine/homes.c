@@ -67,6 +67,7 @@ size_t homes_find(const struct homes *homes, const struct command *command)
     case COMMAND_CREATE_WEBHOOK:
     case COMMAND_UPDATE_WEBHOOK:
     case COMMAND_DELETE_WEBHOOK:
+    case COMMAND_TEST_WEBHOOK:
     case COMMAND_KINDS: break;
     }
     return lane_by_id(homes, command->actor.id);

@@ -51,6 +51,15 @@ POST   /v1/bookings/{reference}/payments    token    once
 GET    /v1/bookings/{reference}/history     token
 GET    /v1/journal                          token
 GET    /v1/bookings/{reference}/stream      token
+POST   /v1/webhooks                         token
+GET    /v1/webhooks                         token
+GET    /v1/webhooks/{id}                    token
+PATCH  /v1/webhooks/{id}                    token
+DELETE /v1/webhooks/{id}                    token
+POST   /v1/webhooks/{id}/secret             token
+POST   /v1/webhooks/{id}/test               token
+GET    /v1/webhooks/{id}/deliveries         token
+POST   /v1/webhooks/{id}/deliveries/{delivery}/redeliver token
 POST   /register                            none
 POST   /create-user                         none
 POST   /login                               none
@@ -204,8 +213,8 @@ test('an Idempotency-Key is declared exactly where it is honoured, with what may
 
 test('lists have pages: limit, cursor, next_cursor and Link', () => {
     const lists = operations.filter(({ parameters }) => parameters.some(({ name }) => name === 'cursor'));
-    assert.deepEqual(lists.map(({ operation }) => operation.operationId).sort(), ['listEventBookings',
-        'listEventTickets', 'listEvents', 'listMyBookings', 'listUsers']);
+    assert.deepEqual(lists.map(({ operation }) => operation.operationId).sort(), ['listDeliveries',
+        'listEventBookings', 'listEventTickets', 'listEvents', 'listMyBookings', 'listUsers', 'listWebhooks']);
     for (const { name, parameters, responses } of lists) {
         const limit = parameters.find((parameter) => parameter.name === 'limit');
         assert.deepEqual(limit?.schema, { type: 'integer', minimum: 1, maximum: 100, default: 20 }, name);
@@ -322,7 +331,8 @@ test('every default is what its schema says', () => {
 test('no object takes a member that is not declared', () => {
     // The specification is not described here, and the bases are closed by those who use them.
     const open = ['#/components/responses/Specification/content/application~1json/schema',
-        '#/components/schemas/BookingFields', '#/components/schemas/ChangeFields', '#/components/schemas/PaymentFields'];
+        '#/components/schemas/BookingFields', '#/components/schemas/ChangeFields', '#/components/schemas/PaymentFields', '#/components/schemas/WebhookFields',
+        '#/components/schemas/WebhookWithSecret/allOf/1'];
     walk(spec, '#', (node, pointer) => {
         if (node.type === 'object' && !open.includes(pointer)) {
             assert.equal(node.additionalProperties ?? node.unevaluatedProperties, false, `${pointer} is open`);

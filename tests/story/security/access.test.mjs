@@ -43,6 +43,15 @@ const EXPECTED = {
     'GET /v1/bookings/{reference}/history': [401, 404, 404, 200, 200, 200],
     'GET /v1/journal': [401, 403, 200, 403, 200, 200],
     'GET /v1/bookings/{reference}/stream': [401, 404, 404, 200, 200, 200],
+    'POST /v1/webhooks': [401, 403, 201, 403, 201, 201],
+    'GET /v1/webhooks': [401, 200, 200, 200, 200, 200],
+    'GET /v1/webhooks/{id}': [401, 404, 404, 404, 200, 200],
+    'PATCH /v1/webhooks/{id}': [401, 404, 404, 404, 200, 200],
+    'DELETE /v1/webhooks/{id}': [401, 404, 404, 404, 204, 204],
+    'POST /v1/webhooks/{id}/secret': [401, 404, 404, 404, 200, 200],
+    'POST /v1/webhooks/{id}/test': [401, 404, 404, 404, 202, 202],
+    'GET /v1/webhooks/{id}/deliveries': [401, 404, 404, 404, 200, 200],
+    'POST /v1/webhooks/{id}/deliveries/{delivery}/redeliver': [401, 404, 404, 404, 404, 404],
     'POST /register': [201, 201, 201, 201, 201, 201],
     'POST /create-user': [201, 201, 201, 201, 201, 201],
     'POST /login': [200, 200, 200, 200, 200, 200],
@@ -105,14 +114,22 @@ describe('who may call', () => {
         return person;
     }
 
+    /** One of the manager's, who may have only so many. */
+    async function newWebhook() {
+        const {data} = expect(await people.manager.get('/v1/webhooks?limit=100'), 200);
+        for (const {id} of data) expect(await people.manager.delete(`/v1/webhooks/${id}`), 204);
+        return expect(await people.manager.post('/v1/webhooks', {url: 'https://hook.example.invalid/'}), 201);
+    }
+
     async function newWorld(status = 'on_sale') {
         const event = await people.manager.createEvent({name: 'Tried', capacity: 5, price: 100, status});
         const booking = status === 'on_sale' ? await people.owner.book(event.id, 2) : undefined;
-        return {event, reference: booking?.reference ?? nothing, victim: people.stranger, asset};
+        return {event, reference: booking?.reference ?? nothing, victim: people.stranger, webhook: await newWebhook(), asset};
     }
 
     /** What a refusal must not change. */
-    const look = async ({event, reference}) => [
+    const look = async ({event, reference, webhook}) => [
+        expect(await people.manager.get(`/v1/webhooks/${webhook.id}`), 200),
         expect(await people.manager.get(`/v1/events/${event.id}`), 200),
         (await people.owner.get(`/v1/bookings/${reference}`)).body.status,
         expect(await people.stranger.get('/v1/me'), 200),
@@ -181,6 +198,10 @@ describe('who may call', () => {
 
     it('lists hold what is one\'s own, and nothing of others', async () => {
         const {reference} = await newWorld();
+        for (const caller of ['stranger', 'rival', 'manager']) {
+            const {data} = await people[caller].walk('/v1/webhooks', 100);
+            assert.ok(data.every((webhook) => webhook.user_id === people[caller].id));
+        }
         for (const caller of ['stranger', 'rival', 'manager', 'admin']) {
             const {data} = await people[caller].walk('/v1/bookings', 100);
             assert.ok(data.every((booking) => booking.user_id === people[caller].id && booking.reference !== reference));

@@ -19,7 +19,7 @@ let made = 0;
 const fresh = () => `fresh-${process.pid}-${++made}`;
 
 /**
- * What is asked for with each route, of `world`: {event, reference, victim, account, asset}. Answers
+ * What is asked for with each route, of `world`: {event, reference, victim, webhook, asset}. Answers
  * {path, body, headers}, the path ready to use.
  */
 const requests = {
@@ -37,6 +37,14 @@ const requests = {
     'DELETE /v1/bookings/{reference}': () => ({body: {quantity: 1}}),
     'POST /v1/bookings/{reference}/cancel': () => ({body: {quantity: 1}}),
     'POST /v1/bookings/{reference}/payments': () => ({body: {amount: 1, method: 'cash'}}),
+    'POST /v1/webhooks': () => ({body: {url: 'https://hook.example.invalid/'}}),
+    'GET /v1/webhooks/{id}': ({webhook}) => ({id: webhook.id}),
+    'PATCH /v1/webhooks/{id}': ({webhook}) => ({id: webhook.id, body: {description: 'Changed'}}),
+    'DELETE /v1/webhooks/{id}': ({webhook}) => ({id: webhook.id}),
+    'POST /v1/webhooks/{id}/secret': ({webhook}) => ({id: webhook.id}),
+    'POST /v1/webhooks/{id}/test': ({webhook}) => ({id: webhook.id}),
+    'GET /v1/webhooks/{id}/deliveries': ({webhook}) => ({id: webhook.id}),
+    'POST /v1/webhooks/{id}/deliveries/{delivery}/redeliver': ({webhook}) => ({id: webhook.id, delivery: 999999}),
     'POST /register': () => ({body: {username: fresh(), password: PASSWORD}}),
     'POST /create-user': () => ({body: {username: fresh(), password: PASSWORD}}),
     'POST /login': ({victim}) => ({body: {email: victim.email, password: PASSWORD}}),

@@ -21,6 +21,7 @@ const KNOWN = {
     'POST /v1/events': ['status', 'currency', 'price'], // price, where it does not go with each type, is refused by another name
     'PATCH /v1/events/{id}': ['status', 'currency'],
     'POST /initialize': ['tickets', 'price'],
+    'PATCH /v1/webhooks/{id}': ['status'],
 };
 
 onEachStore('input', {}, (server) => {
@@ -29,7 +30,8 @@ onEachStore('input', {}, (server) => {
         [organizer, visitor] = await server().crowd(2);
         const event = await organizer.createEvent({name: 'Set', capacity: 9, price: 500});
         const {reference} = await organizer.book(event.id, 2);
-        world = {event, reference, victim: visitor};
+        const webhook = expect(await organizer.post('/v1/webhooks', {url: 'https://hook.example.invalid/'}), 201);
+        world = {event, reference, victim: visitor, webhook};
     });
     const look = async () => [
         expect(await organizer.get(`/v1/events/${world.event.id}`), 200),

@@ -69,7 +69,6 @@ static struct command claim_command(const struct claim *claim)
     struct command command = {.kind = COMMAND_CLAIM};
     command.claim.items = claim;
     command.claim.count = 1;
-    command.claim.until = NOW + HOUR;
     return command;
 }
 
@@ -85,7 +84,8 @@ static const char *keys(struct box_office *box, const struct result *result)
 
 static const char *claim(struct box_office *box, uint64_t webhook_id, uint32_t most)
 {
-    struct result result = run_one(box, claim_command(&(struct claim){webhook_id, most}));
+    struct result result =
+        run_one(box, claim_command(&(struct claim){webhook_id, most, NOW + HOUR}));
     return keys(box, &result);
 }
 
@@ -390,7 +390,7 @@ static void what_another_process_is_claiming_is_passed_over(void **state)
     other.writer = open_or_fail(&other, STORE_WRITE);
     put(box, message(0, 1, "a"));
     put(box, message(0, 2, "b"));
-    struct claim first = {0, 1}, rest = {0, 10};
+    struct claim first = {0, 1, NOW + HOUR}, rest = {0, 10, NOW + HOUR};
     struct command mine = claim_command(&first), its = claim_command(&rest);
     struct result result;
     OK(prepare(box, &mine, 1)); /* and holds it */

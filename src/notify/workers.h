@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* workers.h -- what the threads of src/notify share. */
+#ifndef NOTIFY_WORKERS_H
+#define NOTIFY_WORKERS_H
+
+#include "notify/notify.h"
+
+struct teller;
+struct sender;
+
+/* Each owns the 'reader'. The teller rings 'sender' when it wrote something. */
+struct teller *teller_start(const struct notify_settings *settings, struct store *reader,
+                            struct sender *sender, struct notify_counts *counts);
+void teller_stop(struct teller *teller);
+
+struct sender *sender_start(const struct notify_settings *settings, struct store *reader,
+                            struct courier *courier, struct notify_counts *counts);
+void sender_wake(struct sender *sender);
+void sender_stop(
+    struct sender *sender); /* after it nothing is with the courier, which goes with it */
+
+/* Once when it begins to go wrong, and once when it goes again. */
+struct trouble {
+    const char *what; /* "messages cannot be written" */
+    bool there;
+};
+void trouble_is(struct trouble *trouble, struct str reason);
+void trouble_over(struct trouble *trouble);
+
+#endif
