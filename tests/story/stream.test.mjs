@@ -7,6 +7,7 @@ import {rm, writeFile} from 'node:fs/promises';
 import https from 'node:https';
 import {join} from 'node:path';
 import {after, afterEach, before, describe, it} from 'node:test';
+import {isDeepStrictEqual} from 'node:util';
 import {newDirectory, onEachStore, ROOT, runWell, start} from './lib/admit.mjs';
 import {expect} from './lib/client.mjs';
 import {serverKinds} from './lib/databases.mjs';
@@ -170,6 +171,23 @@ onEachStore('streams', {}, (server, store) => {
             assert.equal(same.events.length, 1);
         });
 
+        it('a long line of them all move up, and none is forgotten', async () => {
+            const event = await organizer.createEvent({name: 'Long line', capacity: 1});
+            const bookings = await Promise.all(Array.from({length: 120}, (_, index) => people[index % people.length].book(event.id)));
+            const waiting = bookings.filter(({status}) => status === 'waiting');
+            const at = (mine) => people.find(({id}) => id === mine.user_id);
+            const streams = await Promise.all(waiting.map((mine) => toBooking(at(mine), mine)));
+            for (const [index, stream] of streams.entries())
+                await stream.until('the first state', ({position}) => position === waiting[index].position);
+            const [held] = bookings.filter(({status}) => status === 'confirmed');
+            await at(held).cancel(held.reference);
+            for (const mine of waiting.filter(({position}) => position % 3 === 2)) await at(mine).cancel(mine.reference);
+            for (const [index, stream] of streams.entries()) {
+                const wanted = await at(waiting[index]).booking(waiting[index].reference);
+                await stream.until('the newest state', (state) => isDeepStrictEqual(state, wanted));
+            }
+        });
+
         it('of somebody else looks like one that never was', async () => {
             const event = await organizer.createEvent({name: 'Private', capacity: 5});
             const {reference} = await people[0].book(event.id);
@@ -248,6 +266,39 @@ onEachStore('streams', {}, (server, store) => {
             }
             again.forEach((stream) => stream.close());
         });
+});
+
+describe('a stream of what one may see no more', () => {
+    it('ends with the booking where cancelled ones are not kept', async () => {
+        const server = await start({env: {KEEP_CANCELLED: '0'}});
+        const person = await server.person();
+        const event = await person.createEvent({name: 'Forgotten', capacity: 5});
+        const booking = await person.book(event.id);
+        const stream = await toBooking(person, booking);
+        await stream.until('the first state', () => true);
+        await person.cancel(booking.reference);
+        assert.equal(await stream.end(), 'well');
+        assert.equal((await toBooking(person, booking, {schema: undefined})).status, 404);
+        await server.finish();
+    });
+
+    it('ends when a role is taken away', async () => {
+        const server = await start({admin: true});
+        const admin = await server.admin();
+        const [organizer, helper] = await server.crowd(2);
+        const event = await organizer.createEvent({name: 'Watched', capacity: 5});
+        const booking = await organizer.book(event.id);
+        assert.equal((await toBooking(helper, booking, {schema: undefined})).status, 404);
+        expect(await admin.patch(`/v1/users/${helper.id}`, {role: 'admin'}), 200);
+        const [stream, owners] = [await toBooking(helper, booking), await toBooking(organizer, booking)];
+        for (const each of [stream, owners]) await each.until('the first state', () => true);
+        expect(await admin.patch(`/v1/users/${helper.id}`, {role: 'user'}), 200);
+        assert.equal(await stream.end(), 'well');
+        await organizer.cancel(booking.reference);
+        await owners.until('the end of it', ({status}) => status === 'cancelled');
+        owners.close();
+        await server.finish();
+    });
 });
 
 describe('the rate of requests', () => {
@@ -335,6 +386,15 @@ for (const kind of serverKinds)
             for (const stream of streams) await stream.until('the first state', () => true);
             expect(await at(organizer, 1).delete(`/v1/events/${event.id}`), 204);
             for (const stream of streams) assert.equal(await stream.end(), 'well');
+        });
+
+        it('tell, if later, what moves no number of the event', async () => {
+            const event = await organizer.createEvent({name: 'Paid', capacity: 1, price: 500});
+            const booking = await at(person, 0).book(event.id);
+            const stream = await toBooking(at(person, 1), booking);
+            await stream.until('the first state', ({payment}) => payment.status === 'due');
+            expect(await at(organizer, 0).post(`/v1/bookings/${booking.reference}/payments`, {amount: 500, method: 'cash'}), 201);
+            await stream.until('the payment', ({payment}) => payment.status === 'paid', 30);
         });
 
         it('end when the token is revoked at the other one', async () => {

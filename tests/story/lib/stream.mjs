@@ -52,11 +52,11 @@ export class Stream {
     }
 
     /** Waits until the newest state is as wanted, and gives it. */
-    async until(what, test) {
+    async until(what, test, seconds) {
         await until(what, () => {
             assert.equal(this.ended, undefined, `${what}: the stream ended ${this.ended}`);
             return this.state && test(this.state);
-        });
+        }, seconds);
         return this.state;
     }
 
