@@ -5,7 +5,14 @@
  * mysql_journal.c, mysql_search.c and mysql_check.c.
  *
  * A connection that is lost is set up again by whoever needs it next, a few times a second at
- * most. Nothing is lost with it but the transaction that was going on. */
+ * most. Nothing is lost with it but the transaction that was going on.
+ *
+ * Where several hosts are given, the first one that serves is taken. They are nodes of one Galera
+ * cluster, on which a lock holds against others on the same node only; of two transactions that
+ * changed one row on two nodes, the one that is ordered later is refused (1213), be it at COMMIT or
+ * when the other's changes come. So on Galera each batch takes the rows of 'sequences' first, and
+ * changes them (mysql_commit.c): it is refused whenever another node committed something that it
+ * may not have seen. */
 #include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,6 +26,7 @@
 #include "store/mysql_internal.h"
 
 #include <errmsg.h>
+#include <mysqld_error.h>
 
 enum {
     CONNECT_TIMEOUT_S = 2,
@@ -81,12 +89,13 @@ static void set_options(struct maria_store *store, bool with_tls)
 static bool reach(struct maria_store *store, bool with_tls)
 {
     const struct maria_url *url = &store->url;
+    const struct maria_host *host = store->host;
     if (store->db) mysql_close(store->db);
     store->db = mysql_init(NULL);
     if (!store->db) out_of_memory();
     set_options(store, with_tls);
-    return mysql_real_connect(store->db, url->host, url->user, url->password, url->database,
-                              url->port, url->socket, CLIENT_FOUND_ROWS) != NULL;
+    return mysql_real_connect(store->db, host->name, url->user, url->password, url->database,
+                              host->port, url->socket, CLIENT_FOUND_ROWS) != NULL;
 }
 
 /* Where TLS is but preferred, a server without it will do; on a socket there is nothing to hide. */
@@ -126,14 +135,44 @@ static bool can_arrays(MYSQL *db)
     return (extended & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
 }
 
-bool maria_connect(struct maria_store *store)
+/* What a query without values has in that column of its first row; "" without a row. */
+static bool ask(struct maria_store *store, const char *text, unsigned column, char ret_value[32])
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    const struct maria_url *url = &store->url;
-    pthread_once(&once, library_begin);
-    maria_disconnect(store);
-    store->used_us = clock_monotonic_us();
-    store->retry_us = store->used_us + CONNECT_EVERY_US;
+    *ret_value = '\0';
+    if (!maria_exec(store, text)) return false;
+    MYSQL_RES *rows = mysql_store_result(store->db);
+    MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
+    if (row && row[column]) snprintf(ret_value, 32, "%s", row[column]);
+    mysql_free_result(rows);
+    return true;
+}
+
+/* A node that left the others says so instead of serving; one that waits to hear whether it did
+ * answers when that is known. Each transaction waits until the node has what was committed on the
+ * others before. */
+static bool join_cluster(struct maria_store *store)
+{
+    char value[32];
+    if (!ask(store, "SHOW VARIABLES LIKE 'wsrep_on'", 1, value)) return false;
+    store->is_galera = strcmp(value, "ON") == 0;
+    if (!store->is_galera) return true;
+    if (!ask(store, "SHOW STATUS LIKE 'wsrep_ready'", 1, value)) return false;
+    if (strcmp(value, "ON") != 0) {
+        maria_fail(store, ER_UNKNOWN_COM_ERROR, "the node is not part of its cluster", "connect");
+        return false;
+    }
+    return maria_exec(store, "SET SESSION wsrep_sync_wait = 1") && ask(store, "SELECT 1", 0, value);
+}
+
+static bool set_session(struct maria_store *store)
+{
+    bool writes = store->mode == STORE_WRITE;
+    return maria_exec(store, SESSION) &&
+           maria_exec(store, writes ? ISOLATION_OF_WRITER : ISOLATION_OF_READER);
+}
+
+static bool connect_host(struct maria_store *store)
+{
     bool reached = reach_as_wanted(store);
     if (!reached || is_bare(store)) {
         char message[ERROR_MAX] = "the server has none";
@@ -145,13 +184,30 @@ bool maria_connect(struct maria_store *store)
         return false;
     }
     watch_connection(store->db);
-    store->has_arrays = url->arrays && can_arrays(store->db);
-    bool writes = store->mode == STORE_WRITE;
-    if (!maria_exec(store, SESSION) ||
-        !maria_exec(store, writes ? ISOLATION_OF_WRITER : ISOLATION_OF_READER))
-        return false;
-    store->retry_us = 0; /* a connection that served is set up again at once */
-    return true;
+    bool joined = join_cluster(store);
+    /* On a Galera node they went on in a new transaction after the old one had been ended. */
+    store->has_arrays = joined && store->url.arrays && !store->is_galera && can_arrays(store->db);
+    if (joined && set_session(store)) return true;
+    store->status = STORE_DOWN;
+    return false;
+}
+
+bool maria_connect(struct maria_store *store)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    const struct maria_url *url = &store->url;
+    pthread_once(&once, library_begin);
+    store->used_us = clock_monotonic_us();
+    store->retry_us = store->used_us + CONNECT_EVERY_US;
+    bool connected = false;
+    for (size_t i = 0; !connected && i < url->host_count; i++) {
+        maria_disconnect(store);
+        store->status = STORE_OK;
+        store->host = &url->hosts[i];
+        connected = connect_host(store);
+    }
+    if (connected) store->retry_us = 0; /* a connection that served is set up again at once */
+    return connected;
 }
 
 /* What a firewall or the server let go while nobody looked is no failure of the next batch. */
@@ -182,6 +238,7 @@ struct maria_store *maria_begin_write(struct store *base)
     store->in_transaction = store->status == STORE_OK;
     store->last_locked = 0;
     store->locks_closed = store->has_sequences = store->drops_replays = false;
+    if (store->is_galera) maria_load_sequences(store);
     return store;
 }
 
@@ -228,7 +285,17 @@ void maria_load_sequences(struct maria_store *store)
         if (sequence == SEQUENCE_JOURNAL_KEY) sequence = SEQUENCE_JOURNAL;
         if (sequence >= 0 && sequence < MARIA_SEQUENCES) store->next[sequence] = maria_u64(rows, 1);
     }
-    store->has_sequences = store->locks_closed = store->status == STORE_OK;
+    store->has_sequences = store->status == STORE_OK;
+    /* Where all wait for these rows first, nobody waits for one who waits for him. */
+    store->locks_closed = store->has_sequences && !store->is_galera;
+}
+
+/* A batch that is not there yet may still be on its way on another node, whose lock is not seen
+ * here. It changed this row, too: once the row was changed here, that batch can only be refused. */
+static void fence(struct maria_store *store, struct str writer)
+{
+    RUN(store, BATCH_PUT, BLOB(writer), NUM(store->batch + 1), NUM(clock_now_ms()));
+    maria_exec(store, "COMMIT");
 }
 
 /* Its row is locked by the batch as long as that is not over, on whichever connection: so this
@@ -241,7 +308,9 @@ static enum store_status maria_was_committed(struct store *base, bool *ret_commi
     get_ready(store);
     struct str writer = {(const char *)store->writer, sizeof(store->writer)};
     struct maria_rows *rows = QUERY(store, BATCH, BLOB(writer));
-    *ret_committed = (uint64_t)maria_number(store, rows, 0) == store->batch;
+    uint64_t found = (uint64_t)maria_number(store, rows, 0);
+    *ret_committed = found == store->batch;
+    if (store->is_galera && found < store->batch) fence(store, writer);
     /* Not BUSY, as then the batch would be tried again, while nobody knows whether it is there. */
     if (store->status != STORE_OK) store->status = STORE_DOWN;
     return maria_roll_back(store);

@@ -565,20 +565,38 @@ static void write_sequences(struct maria_store *store, const struct working_set 
     for (int i = 0; i < SEQUENCE_COUNT; i++)
         next[i] = store->next[i] + set->ids[i].used;
     next[SEQUENCE_JOURNAL] = store->journal_next;
+    /* What other nodes do meanwhile must meet this batch: see mysql.c. */
+    if (store->is_galera && store->journal_next == store->next[SEQUENCE_JOURNAL])
+        next[SEQUENCE_JOURNAL]++;
     if (memcmp(next, store->next, sizeof(next)) == 0) return;
     RUN(store, SEQUENCES_UPDATE, NUM(next[0]), NUM(next[1]), NUM(next[2]), NUM(next[3]),
         NUM(next[4]), NUM(next[5]), NUM(next[6]));
 }
 
+/* A server was seen to end a transaction for another node's and to go on in a new one without a
+ * word. Whatever another node commits changes this row. */
+static void look_for_others(struct maria_store *store)
+{
+    enum store_status status = store->status;
+    if (status != STORE_OK && status != STORE_REFUSED) return;
+    store->status = STORE_OK;
+    uint64_t journal = (uint64_t)maria_number(store, QUERY(store, JOURNAL_LOCK), 0);
+    if (store->status != STORE_OK) return;
+    store->status = journal == store->next[SEQUENCE_JOURNAL] ? status : STORE_BUSY;
+}
+
 static enum store_status end_batch(struct maria_store *store, int64_t now)
 {
-    RUN(store, BATCH_PUT, BLOB(octets(store->writer, sizeof(store->writer))), NUM(++store->batch),
+    store->batch += 2;
+    RUN(store, BATCH_PUT, BLOB(octets(store->writer, sizeof(store->writer))), NUM(store->batch),
         NUM(now));
     if (store->status != STORE_OK) return maria_roll_back(store);
     bool committed = maria_exec(store, "COMMIT");
     store->in_transaction = false;
     if (committed) return STORE_OK;
-    /* The connection went while the answer was awaited. */
+    /* The connection went while the answer was awaited. A node that loses the others then cannot
+     * know whether they got the batch, whatever it says. */
+    if (store->is_galera && store->status != STORE_BUSY) maria_disconnect(store);
     if (!store->db) return store->status = STORE_UNKNOWN;
     return maria_roll_back(store);
 }
@@ -598,6 +616,7 @@ enum store_status maria_commit(struct store *base, struct working_set *set)
     write_holders(&writing);
     write_replays(&writing);
     if (writing.moves_directory) RUN(store, VERSION_BUMP);
+    if (store->is_galera) look_for_others(store);
     write_sequences(store, set);
     return end_batch(store, set->now);
 }

@@ -49,6 +49,7 @@ enum {
     KEY_MAX = 2800,
     WORD_MAX = 500,
     ERROR_MAX = 300,
+    HOSTS_MAX = 16,
 };
 
 #define HOUR_MS INT64_C(3600000)
@@ -57,9 +58,15 @@ enum {
 
 enum maria_tls { TLS_DISABLED, TLS_PREFERRED, TLS_REQUIRED, TLS_VERIFY_IDENTITY };
 
-struct maria_url {
-    const char *host, *user, *password, *database, *socket; /* socket: NULL for TCP */
+struct maria_host {
+    const char *name;
     unsigned port;
+};
+
+struct maria_url {
+    struct maria_host hosts[HOSTS_MAX]; /* of one cluster, in the order in which they are tried */
+    size_t host_count;                  /* at least 1 */
+    const char *user, *password, *database, *socket; /* socket: in place of hosts, or NULL */
     enum maria_tls tls;
     const char *ca, *cert, *key; /* files, or NULL */
     bool arrays;                 /* rows may be bound as arrays, where the server can */
@@ -87,8 +94,10 @@ struct maria_store {
     struct arena arena; /* of the URL; lives as long as the store */
     struct maria_url url;
 
-    MYSQL *db; /* NULL while there is no connection */
+    MYSQL *db;                     /* NULL while there is no connection */
+    const struct maria_host *host; /* of the connection, or the one that was tried last */
     bool has_arrays;
+    bool is_galera;            /* one node of several, whose locks hold on it alone */
     int64_t used_us, retry_us; /* monotonic: last spoken to, no attempt to connect before */
     struct maria_rows *statements[STATEMENT_COUNT];
     struct maria_rows *inserts[INSERT_COUNT][WIDTHS];
@@ -109,7 +118,7 @@ struct maria_store {
     bool drops_replays; /* an answer too old to be given stands under one of the keys */
 
     unsigned char writer[16]; /* who this is, in the table batches */
-    uint64_t batch;           /* the last one that was begun to be written */
+    uint64_t batch;           /* the last one that was begun to be written; they are even */
 };
 
 /* ---- values that are bound ---- */

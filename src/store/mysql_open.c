@@ -65,7 +65,22 @@ static const char *place(const struct maria_opening *opening)
 {
     const struct maria_url *url = &opening->store->url;
     if (url->socket) return url->socket;
-    return arena_printf(opening->arena, "%s:%u", url->host, url->port).data;
+    const struct maria_host *host = opening->store->host;
+    return arena_printf(opening->arena, "%s:%u", host->name, host->port).data;
+}
+
+/* All that were tried. */
+static const char *places(const struct maria_opening *opening)
+{
+    const struct maria_url *url = &opening->store->url;
+    const char *text = place(opening);
+    if (url->socket || url->host_count == 1) return text;
+    text = "";
+    for (size_t i = 0; i < url->host_count; i++)
+        text = arena_printf(opening->arena, "%s%s%s:%u", text, i ? ", " : "", url->hosts[i].name,
+                            url->hosts[i].port)
+                   .data;
+    return text;
 }
 
 static bool refuse_code(const struct maria_opening *opening, unsigned code, const char *message)
@@ -95,6 +110,10 @@ static bool refuse_code(const struct maria_opening *opening, unsigned code, cons
         return REFUSE("The server %s is read-only. Name the one that can be written in "
                       "DATABASE_URL, or set its read_only to OFF.",
                       place(opening));
+    case ER_UNKNOWN_COM_ERROR:
+        return REFUSE("%s is a node of a Galera cluster and has no majority of it. Start the other "
+                      "nodes, or name them too in DATABASE_URL.",
+                      place(opening));
     case CR_CONNECTION_ERROR:
     case CR_CONN_HOST_ERROR:
     case CR_UNKNOWN_HOST:
@@ -103,7 +122,7 @@ static bool refuse_code(const struct maria_opening *opening, unsigned code, cons
     case CR_SERVER_GONE_ERROR:
         return REFUSE("%s cannot be reached: %s. Check host and port in DATABASE_URL (or DB_HOST), "
                       "and that the server runs.",
-                      place(opening), message);
+                      places(opening), message);
     case CR_SSL_CONNECTION_ERROR:
         return REFUSE("%s: TLS fails: %s. Check ssl-mode and ssl-ca in DATABASE_URL.",
                       place(opening), message);

@@ -65,6 +65,7 @@ static bool is_lost(unsigned code)
     case SERVER_SHUTDOWN:
     case CONNECTION_KILLED:
     case DISCONNECTED_BY_TIMEOUT_MYSQL:
+    case ER_UNKNOWN_COM_ERROR:    /* of a Galera node that left the others */
     case ER_UNKNOWN_STMT_HANDLER: /* somebody in between connected us to another server */
         return true;
     default: return false;

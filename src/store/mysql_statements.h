@@ -51,6 +51,7 @@
     X(SETTING_INSERT, "INSERT INTO settings (name, value) VALUES (?1, ?2) "                        \
                       "ON DUPLICATE KEY UPDATE name = name")                                       \
     X(SEQUENCES, "SELECT sequence, next FROM sequences FOR UPDATE")                                \
+    X(JOURNAL_LOCK, "SELECT next FROM sequences WHERE sequence = 100 FOR UPDATE")                  \
     X(SEQUENCE_INSERT, "INSERT INTO sequences (sequence, next) VALUES (?1, 1) "                    \
                        "ON DUPLICATE KEY UPDATE next = next")                                      \
     X(SEQUENCES_UPDATE, "UPDATE sequences SET next = CASE sequence WHEN 0 THEN ?1 WHEN 1 THEN ?2 " \

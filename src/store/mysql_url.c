@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mysql://user:password@host:port/database?parameters, as in RFC 3986: what is reserved in a part
- * is written as %XX. */
+/* mysql://user:password@host:port,host:port/database?parameters, as in RFC 3986 but for the list of
+ * hosts: what is reserved in a part is written as %XX. */
 #include "store/mysql_internal.h"
 
 struct reading {
@@ -45,19 +45,20 @@ static bool decode(const struct reading *reading, struct str text, const char *p
     return true;
 }
 
-static bool read_port(const struct reading *reading, struct str text)
+static bool read_port(const struct reading *reading, struct str text, struct maria_host *host)
 {
     uint64_t port;
     if (!str_to_u64(text, &port) || port < 1 || port > 65535)
         return FAIL(reading, "DATABASE_URL: the port must be a number from 1 to 65535.");
-    reading->url->port = (unsigned)port;
+    host->port = (unsigned)port;
     return true;
 }
 
 /* host, host:port, [::1]:port or nothing. */
-static bool read_host(const struct reading *reading, struct str text)
+static bool read_host(const struct reading *reading, struct str text, struct maria_host *ret_host)
 {
     struct str host;
+    *ret_host = (struct maria_host){.port = 3306};
     if (str_starts(text, STR("["))) {
         const char *close = memchr(text.data, ']', text.len);
         if (!close) return FAIL(reading, "DATABASE_URL: a [ before the host has no ] behind it.");
@@ -70,9 +71,20 @@ static bool read_host(const struct reading *reading, struct str text)
     } else {
         host = str_cut(&text, ':');
     }
-    if (text.len && !read_port(reading, text)) return false;
+    if (text.len && !read_port(reading, text, ret_host)) return false;
     if (host.len == 0) host = STR("127.0.0.1");
-    return decode(reading, host, "host", &reading->url->host);
+    return decode(reading, host, "host", &ret_host->name);
+}
+
+static bool read_hosts(const struct reading *reading, struct str text)
+{
+    struct maria_url *url = reading->url;
+    do {
+        if (url->host_count == HOSTS_MAX)
+            return FAIL(reading, "DATABASE_URL: more than %d hosts.", HOSTS_MAX);
+        if (!read_host(reading, str_cut(&text, ','), &url->hosts[url->host_count++])) return false;
+    } while (text.len);
+    return true;
 }
 
 static bool read_tls(const struct reading *reading, const char *value)
@@ -137,14 +149,14 @@ static bool read_authority(const struct reading *reading, struct str text)
     }
     password = user;
     user = str_cut(&password, ':');
-    return read_host(reading, host) && decode(reading, user, "user name", &reading->url->user) &&
+    return read_hosts(reading, host) && decode(reading, user, "user name", &reading->url->user) &&
            decode(reading, password, "password", &reading->url->password);
 }
 
 bool maria_url_parse(const char *rest, struct arena *arena, struct maria_url *ret_url,
                      const char **ret_error)
 {
-    *ret_url = (struct maria_url){.port = 3306, .tls = TLS_PREFERRED, .arrays = true};
+    *ret_url = (struct maria_url){.tls = TLS_PREFERRED, .arrays = true};
     struct reading reading = {arena, ret_url, ret_error};
     struct str text = str_of(rest);
     if (!str_starts(text, STR("//")))

@@ -31,7 +31,7 @@
  * STORE_OK the transaction is over and nothing of it was written (UNKNOWN: perhaps all of it).
  *
  * Behind a network, no call may block for ever, as a lane or a reader stands still with it: a
- * driver bounds connecting (2 s), waiting for a lock (then BUSY), a statement, and how long a peer
+ * driver bounds connecting (2 s a host), waiting for a lock (then BUSY), a statement, and how long a peer
  * may be silent (then DOWN, after COMMIT was sent UNKNOWN). A lost connection is opened again by
  * the next call; while that fails, calls are DOWN at once, but for one attempt every now and then.
  */

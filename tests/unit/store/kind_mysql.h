@@ -16,8 +16,8 @@ static inline void mysql_statement(const char *server, const char *text)
     const char *error = NULL;
     if (!maria_url_parse(strchr(server, ':') + 1, &arena, &url, &error)) fail_msg("%s", error);
     MYSQL *db = mysql_init(NULL);
-    if (!mysql_real_connect(db, url.host, url.user, url.password, url.database, url.port, NULL,
-                            CLIENT_MULTI_STATEMENTS) ||
+    if (!mysql_real_connect(db, url.hosts[0].name, url.user, url.password, url.database,
+                            url.hosts[0].port, NULL, CLIENT_MULTI_STATEMENTS) ||
         mysql_query(db, text) != 0)
         fail_msg("%s: %s", text, mysql_error(db));
     while (mysql_next_result(db) == 0) {

@@ -27,30 +27,40 @@ static void a_url_is_taken_apart(void **state)
     (void)state;
     struct arena arena = {0};
     struct maria_url url = parsed(&arena, "//ana:s%40c%3a%2f%25@db.example.org:3307/tickets");
-    assert_string_equal(url.host, "db.example.org");
+    assert_string_equal(url.hosts[0].name, "db.example.org");
     assert_string_equal(url.user, "ana");
     assert_string_equal(url.password, "s@c:/%");
     assert_string_equal(url.database, "tickets");
-    assert_int_equal(url.port, 3307);
+    assert_int_equal(url.hosts[0].port, 3307);
     assert_int_equal(url.tls, TLS_PREFERRED);
     assert_null(url.socket);
     assert_true(url.arrays);
 
     url =
         parsed(&arena, "//ana@[::1]/t?ssl-mode=VERIFY_IDENTITY&ssl-ca=/etc/ca%20s.pem&arrays=off");
-    assert_string_equal(url.host, "::1");
+    assert_string_equal(url.hosts[0].name, "::1");
     assert_string_equal(url.password, "");
-    assert_int_equal(url.port, 3306);
+    assert_int_equal(url.hosts[0].port, 3306);
     assert_int_equal(url.tls, TLS_VERIFY_IDENTITY);
     assert_string_equal(url.ca, "/etc/ca s.pem");
     assert_false(url.arrays);
+
+    url = parsed(&arena, "//ana:a,b@db1.example.org:3307,db2.example.org,[::1]:3308/t");
+    assert_string_equal(url.password, "a,b");
+    assert_int_equal(url.host_count, 3);
+    assert_string_equal(url.hosts[0].name, "db1.example.org");
+    assert_int_equal(url.hosts[0].port, 3307);
+    assert_string_equal(url.hosts[1].name, "db2.example.org");
+    assert_int_equal(url.hosts[1].port, 3306);
+    assert_string_equal(url.hosts[2].name, "::1");
+    assert_int_equal(url.hosts[2].port, 3308);
 
     assert_int_equal(parsed(&arena, "//ana@h/t?ssl-ca=ca.pem").tls, TLS_VERIFY_IDENTITY);
     assert_int_equal(parsed(&arena, "//ana@h/t?ssl-ca=ca.pem&ssl-mode=required").tls, TLS_REQUIRED);
 
     url = parsed(&arena, "//ana:a@b@/t?socket=/run/mysqld/mysqld.sock&ssl-mode=disabled");
     assert_string_equal(url.password, "a@b");
-    assert_string_equal(url.host, "127.0.0.1");
+    assert_string_equal(url.hosts[0].name, "127.0.0.1");
     assert_string_equal(url.socket, "/run/mysqld/mysqld.sock");
     arena_free(&arena);
 }
@@ -67,6 +77,8 @@ static void a_url_that_makes_no_sense_is_explained(void **state)
         {"//h/tickets", "no user"},
         {"//ana:secret@h:port/t", "from 1 to 65535"},
         {"//ana:secret@h:70000/t", "from 1 to 65535"},
+        {"//ana:secret@h,g:0/t", "from 1 to 65535"},
+        {"//ana:secret@1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17/t", "more than 16 hosts"},
         {"//ana:secret%@h/t", "in the password"},
         {"//ana:secret%4@h/t", "in the password"},
         {"//ana:secret%00@h/t", "in the password"},
@@ -110,8 +122,8 @@ static const char *url_with(struct box_office *box, const char *user, const char
                             const char *database)
 {
     struct maria_url url = place_of(box);
-    return arena_printf(&box->arena, "mysql://%s:%s@%s:%u/%s", user, password, url.host, url.port,
-                        database)
+    return arena_printf(&box->arena, "mysql://%s:%s@%s:%u/%s", user, password, url.hosts[0].name,
+                        url.hosts[0].port, database)
         .data;
 }
 
@@ -143,6 +155,8 @@ static void who_may_not_come_in_is_told_so(void **state)
                    "cannot be reached", "DATABASE_URL");
     EXPECT_REFUSAL(box, "mysql://u:pass+word@no-such-host.invalid/t", STORE_WRITE, true,
                    "no-such-host.invalid", "cannot be reached");
+    EXPECT_REFUSAL(box, "mysql://u:pass+word@127.0.0.1:1,127.0.0.1:2/t", STORE_WRITE, true,
+                   "127.0.0.1:1, 127.0.0.1:2 cannot be reached");
     EXPECT_REFUSAL(box, "mysql://u:pass+word@h/t?socket=/no/such.sock", STORE_READ, false,
                    "/no/such.sock", "cannot be reached");
 }
@@ -357,8 +371,8 @@ static void cut(struct box_office *box)
     const char *database = place_of(box).database;
     struct maria_url url = parsed(&box->arena, strchr(kind_server(), ':') + 1);
     MYSQL *db = mysql_init(NULL);
-    assert_non_null(
-        mysql_real_connect(db, url.host, url.user, url.password, NULL, url.port, NULL, 0));
+    assert_non_null(mysql_real_connect(db, url.hosts[0].name, url.user, url.password, NULL,
+                                       url.hosts[0].port, NULL, 0));
     char text[200];
     snprintf(text, sizeof(text), "SELECT id FROM information_schema.processlist WHERE db = '%s'",
              database);
@@ -488,10 +502,10 @@ static void batches_are_committed_in_the_order_of_the_journal(void **state)
                   second = {.box = &other, .event_id = NEW_EVENT(box, 10)->id};
     struct maria_url url = place_of(box);
     MYSQL *db = mysql_init(NULL), *holder = mysql_init(NULL);
-    assert_non_null(
-        mysql_real_connect(db, url.host, url.user, url.password, url.database, url.port, NULL, 0));
-    assert_non_null(mysql_real_connect(holder, url.host, url.user, url.password, url.database,
-                                       url.port, NULL, 0));
+    assert_non_null(mysql_real_connect(db, url.hosts[0].name, url.user, url.password, url.database,
+                                       url.hosts[0].port, NULL, 0));
+    assert_non_null(mysql_real_connect(holder, url.hosts[0].name, url.user, url.password,
+                                       url.database, url.hosts[0].port, NULL, 0));
     assert_int_equal(mysql_query(holder, "BEGIN"), 0);
     assert_int_equal(mysql_query(holder, "UPDATE ticket_types SET price = price + 1 WHERE id = 1"),
                      0);
