@@ -29,14 +29,16 @@ class Server:
         data = os.path.join(directory, "data")
         if not os.path.exists(data):
             self.create(directory, data)
-        settings = [f"--{name}={value}" for name, value in self.settings.items()]
-        command = [server.find("mariadbd"), "--no-defaults", f"--datadir={data}",
-                   f"--socket={directory}/socket", f"--pid-file={directory}/pid",
-                   f"--tmpdir={directory}", "--bind-address=127.0.0.1", f"--port={self.port}",
-                   "--skip-name-resolve", *settings]
-        self.process = server.Process(command, directory)
+        self.process = server.Process(self.command(directory), directory)
         self.process.wait_until(self.is_ready)
         return URL.format(port=self.port)
+
+    def command(self, directory):
+        settings = [f"--{name}={value}" for name, value in self.settings.items()]
+        return [server.find("mariadbd"), "--no-defaults", f"--datadir={directory}/data",
+                f"--socket={directory}/socket", f"--pid-file={directory}/pid",
+                f"--tmpdir={directory}", "--bind-address=127.0.0.1", f"--port={self.port}",
+                "--skip-name-resolve", *settings]
 
     def create(self, directory, data):
         server.give(directory)

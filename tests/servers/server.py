@@ -53,7 +53,7 @@ def exit_without(name):
 
 def environment(directory):
     """Nothing of ours: no sanitizer, no locale, no settings of a database that is there."""
-    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": directory, "LC_ALL": "C.UTF-8"}
+    return {"PATH": f"{directory}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": directory, "LC_ALL": "C.UTF-8"}
 
 
 def run(command, directory, stdin=subprocess.DEVNULL):

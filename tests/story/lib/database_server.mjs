@@ -17,7 +17,9 @@ const durable = {
     mariadb: ['innodb-flush-log-at-trx-commit=1', 'innodb-flush-method=fsync', 'innodb-doublewrite=ON'],
 };
 
-/** `kind` is that of tests/servers; with `directory` one that is there. */
+durable.galera = durable.mariadb;
+
+/** `kind` is that of tests/servers; with `directory` one that is there. `node` is one of a cluster, from 1. */
 export async function startDatabase(kind, {settings = [], directory} = {}) {
     directory ??= await mkdtemp(join(tmpdir(), `admit-${kind}-`));
     const child = spawn(join(ROOT, 'tests/servers/run'), [kind, directory, ...durable[kind], ...settings], {stdio: ['pipe', 'pipe', 'inherit']});
@@ -33,8 +35,8 @@ export async function startDatabase(kind, {settings = [], directory} = {}) {
     return {
         url,
         directory,
-        kill: () => answer('kill'),
-        start: () => answer('start'),
+        kill: (node = '') => answer(`kill ${node}`),
+        start: (node = '') => answer(`start ${node}`),
         async end({keep = false} = {}) {
             const ended = new Promise((resolve) => child.on('close', resolve));
             child.stdin.end();
@@ -52,13 +54,13 @@ const signs = {
 
 /**
  * Stands before the server of `url`. cut('before') drops the next connection that sends COMMIT, and the
- * COMMIT with it; cut('after') lets the server have it and drops what it answers. Both resolve when it has
- * happened.
+ * COMMIT with it; cut('after') lets the server have it and drops what it answers. cut('late') keeps it for
+ * release() and lets nobody in again. All resolve when it has happened.
  */
 export async function startProxy(kind, url) {
     const {hostname, port} = new URL(url);
     const connections = new Set();
-    let wanted = null;
+    let wanted = null, late, release;
     const server = net.createServer((client) => {
         const upstream = net.connect(Number(port), hostname);
         const drop = () => (client.destroy(), upstream.destroy(), connections.delete(drop));
@@ -75,6 +77,15 @@ export async function startProxy(kind, url) {
             if (wanted && isWriter && signs[kind].commit.test(text)) {
                 cutting = wanted;
                 wanted = null;
+                if (cutting.when === 'late') {
+                    late = new Promise((resolve) => upstream.on('close', resolve));
+                    release = () => upstream.write(chunk);
+                    server.close();
+                    client.removeListener('close', drop);
+                    client.destroy();
+                    cutting.resolve();
+                    return;
+                }
                 if (cutting.when === 'before') {
                     drop();
                     cutting.resolve();
@@ -101,6 +112,10 @@ export async function startProxy(kind, url) {
             let isDone = false;
             wanted = {when, resolve: () => (isDone = true)};
             await until('a COMMIT to be cut', () => isDone);
+        },
+        async release() {
+            release();
+            await late;
         },
         dropAll: () => connections.forEach((drop) => drop()),
         end() {
