@@ -438,6 +438,18 @@ static void check_holders(struct check *check)
     }
 }
 
+/* Or else rows to come would have ids that who follows the journal has left behind. */
+static void check_places(struct check *check)
+{
+    int64_t row[CHECK_COLUMNS];
+    begin(check, CHECK_PLACES, 0);
+    while (next(check, CHECK_PLACES, row))
+        if (row[0] > row[1])
+            breach(check,
+                   "the journal has a row %" PRId64 ", but the last one is said to be %" PRId64,
+                   row[0], row[1]);
+}
+
 void check_rules(struct check_source *source, struct check_figures *ret_figures,
                  void (*breach_found)(const char *sentence, void *data), void *data)
 {
@@ -449,6 +461,7 @@ void check_rules(struct check_source *source, struct check_figures *ret_figures,
     if (is_well(&check)) check_numbers(&check);
     check_line_blocks(&check);
     check_holders(&check);
+    check_places(&check);
     *ret_figures = check.figures;
     arena_free(&check.arena);
 }

@@ -28,7 +28,8 @@
     X(CHECK_LINE_BLOCKS)                                                                           \
     /* Of the event that begin() names, each user whose row in holders is not the sum of his       \
      * bookings: user, tickets by the row, tickets. */                                             \
-    X(CHECK_HOLDERS)
+    X(CHECK_HOLDERS)                                                                               \
+    X(CHECK_PLACES) /* the highest id in the journal, the last that was given out; one row */
 
 enum check_rows {
 #define X(name) name,

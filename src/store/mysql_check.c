@@ -26,7 +26,8 @@ static const enum maria_statement statements[CHECK_ROWS_COUNT] = {
 /* These come whole: what they find should not be there. */
 static bool is_paged(enum check_rows which)
 {
-    return which != CHECK_COUNTS && which != CHECK_LINE_BLOCKS && which != CHECK_HOLDERS;
+    return which != CHECK_COUNTS && which != CHECK_LINE_BLOCKS && which != CHECK_HOLDERS &&
+           which != CHECK_PLACES;
 }
 
 static void begin_page(struct rows *rows, enum check_rows which)

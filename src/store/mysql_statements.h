@@ -500,7 +500,10 @@
       "SELECT user_id, CAST(sum(held) AS SIGNED), CAST(sum(booked) AS SIGNED) FROM (SELECT "       \
       "user_id, quantity AS held, 0 AS booked FROM holders WHERE event_id = ?3 UNION ALL SELECT "  \
       "b.user_id, 0, b.quantity FROM " MARIA_ACTIVE_BOOKINGS                                       \
-      "WHERE t.event_id = ?3) AS sides GROUP BY user_id HAVING sum(held) <> sum(booked)")
+      "WHERE t.event_id = ?3) AS sides GROUP BY user_id HAVING sum(held) <> sum(booked)")          \
+    X(CHECK_PLACES, "SELECT (SELECT max(id) FROM journal FORCE INDEX (journal_feed) "              \
+                    "WHERE bucket = (SELECT max(bucket) FROM journal)), "                          \
+                    "(SELECT next - 1 FROM sequences WHERE sequence = 100)")
 
 /* ---- who is to be told what ---- */
 

@@ -545,7 +545,11 @@
                           "event_id = $1 UNION ALL "                                               \
                           "SELECT user_id, 0, quantity FROM bookings "                             \
                           "WHERE event_id = $1 AND status IN (1, 2, 3)) AS tickets "               \
-                          "GROUP BY user_id HAVING sum(held) <> sum(booked) ORDER BY user_id")
+                          "GROUP BY user_id HAVING sum(held) <> sum(booked) ORDER BY user_id")     \
+    POSTGRES_CHECK_CURSOR(X, CHECK_PLACES, "",                                                     \
+                          "SELECT (SELECT max(id) FROM journal WHERE id / 8192 = (SELECT max(id "  \
+                          "/ 8192) FROM journal)), "                                               \
+                          "(SELECT " POSTGRES_JOURNAL_DRAWN " FROM journal_ids)")
 
 /* ---- who is to be told what ---- */
 

@@ -380,7 +380,11 @@
       "SELECT user_id, quantity AS held, 0 AS booked FROM holders WHERE event_id = ?1 UNION ALL "  \
       "SELECT user_id, 0, quantity FROM bookings INDEXED BY bookings_by_event "                    \
       "WHERE event_id = ?1 AND status IN (1, 2, 3)) "                                              \
-      "GROUP BY user_id HAVING sum(held) <> sum(booked)")
+      "GROUP BY user_id HAVING sum(held) <> sum(booked)")                                          \
+    X(CHECK_PLACES,                                                                                \
+      "SELECT (SELECT max(id) FROM journal INDEXED BY journal_feed WHERE id / 8192 = "             \
+      "(SELECT id / 8192 FROM journal INDEXED BY journal_feed ORDER BY id / 8192 DESC LIMIT 1)), " \
+      "(SELECT next - 1 FROM sequences WHERE sequence = 100)")
 
 /* ---- who is to be told what ---- */
 

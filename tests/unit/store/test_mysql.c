@@ -535,6 +535,17 @@ static void batches_are_committed_in_the_order_of_the_journal(void **state)
     box_close(&other);
 }
 
+static void a_sequence_that_was_left_behind_is_found(void **state)
+{
+    struct box_office *box = *state;
+    struct check_figures figures;
+    book(box, 7, NEW_EVENT(box, 10)->id, 1);
+    expect_sound(box);
+    mysql_statement(box->url, "UPDATE sequences SET next = 1 WHERE sequence = 100");
+    OK(store_check(box->reader, &figures, print_breach, NULL));
+    assert_int_equal(figures.breaches, 1);
+}
+
 static void a_change_of_roles_is_noticed_elsewhere(void **state)
 {
     struct box_office *box = *state;
@@ -631,6 +642,7 @@ int main(void)
         STORE_TEST(it_is_known_whether_a_batch_was_committed),
         STORE_TEST(who_finds_an_event_locked_waits_for_it),
         STORE_TEST(batches_are_committed_in_the_order_of_the_journal),
+        STORE_TEST(a_sequence_that_was_left_behind_is_found),
         STORE_TEST(a_change_of_roles_is_noticed_elsewhere),
         STORE_TEST(batches_of_any_size_are_written_without_arrays),
         STORE_TEST(bookings_that_ended_are_dropped_after_a_move_too),

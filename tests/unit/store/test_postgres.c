@@ -513,6 +513,18 @@ static void foreign_transactions_hold_nothing_up(void **state)
         PQfinish(sessions[i]);
 }
 
+/* As where the tables were restored, and the sequences were not. */
+static void a_sequence_that_was_left_behind_is_found(void **state)
+{
+    struct box_office *box = *state;
+    struct check_figures figures;
+    book(box, 7, NEW_EVENT(box, 10)->id, 1);
+    expect_sound(box);
+    postgres_do(box->url, "SELECT setval('journal_ids', 1, false)");
+    OK(store_check(box->reader, &figures, print_breach, NULL));
+    assert_int_equal(figures.breaches, 1);
+}
+
 static void the_directory_s_version_moves_with_roles_and_revocations(void **state)
 {
     struct box_office *box = *state;
@@ -633,6 +645,7 @@ int main(void)
         STORE_TEST(what_is_committed_late_is_not_passed_over),
         STORE_TEST(what_is_never_committed_holds_nothing_up),
         STORE_TEST(foreign_transactions_hold_nothing_up),
+        STORE_TEST(a_sequence_that_was_left_behind_is_found),
         STORE_TEST(the_directory_s_version_moves_with_roles_and_revocations),
         STORE_TEST(who_comes_second_is_told_to_try_again),
         STORE_TEST(no_statement_reads_a_table_whole_that_grows),

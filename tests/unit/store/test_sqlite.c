@@ -527,6 +527,9 @@ static const struct {
     {"UPDATE holders SET quantity = 3", {"event 2", "user 7 is counted with 3", "have 2"}},
     {"DELETE FROM holders", {"event 2", "user 7 is counted with 0", "have 2"}},
     {"INSERT INTO holders VALUES (2, 8, 1)", {"event 2", "user 8 is counted with 1", "have 0"}},
+    /* places in the journal */
+    {"UPDATE sequences SET next = 2 WHERE sequence = 100",
+     {"the journal has a row", "the last one is said to be 1"}},
 };
 
 static void the_check_finds_what_was_planted(void **state)
