@@ -489,7 +489,10 @@ static void what_is_never_committed_holds_nothing_up(void **state)
     pthread_join(thread, NULL);
     assert_int_not_equal(late.status, STORE_OK);
     PQfinish(holder);
-    struct journal_page page = feed_after(&other, 0);
+    struct journal_page page;
+    do /* the server says goodbye before it lets the locks go */
+        page = feed_after(&other, 0);
+    while (page.count == 0);
     assert_int_equal(page.count, 1);
     assert_int_equal(page.items[0].booking_id, early);
     box_close(&other);
