@@ -391,6 +391,8 @@ for (const kind of serverKinds)
         it('tell, if later, what moves no number of the event', async () => {
             const event = await organizer.createEvent({name: 'Paid', capacity: 1, price: 500});
             const booking = await at(person, 0).book(event.id);
+            // Or it would be read anew as the booking shows there.
+            await (await toEvent(servers[1], event)).until('the booking', ({booked}) => booked === 1);
             const stream = await toBooking(at(person, 1), booking);
             await stream.until('the first state', ({payment}) => payment.status === 'due');
             expect(await at(organizer, 0).post(`/v1/bookings/${booking.reference}/payments`, {amount: 500, method: 'cash'}), 201);
