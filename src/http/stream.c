@@ -35,7 +35,7 @@ enum {
 /* A round that took t is followed by another one of its channel after PERIOD_SHARE * t, but no
  * later than PERIOD_MOST_US. All rounds together are followed by a rest as long as they took, of
  * which REST_OWED_US may be owed: many small ones must not wait for each other. */
-#define PERIOD_SHARE   5
+#define PERIOD_SHARE   6
 #define PERIOD_MOST_US 300000
 #define REST_OWED_US   20000
 

@@ -127,7 +127,7 @@ static inline unsigned http_channel_listeners(struct http_channel *channel)
 /* From any thread: something has changed. Not once the server may have ended: that is when the last
  * stream has been closed. Costs next to nothing until the next round has begun.
  * Rounds are further apart than 'period_us' where they take long: the hub spends no more than a
- * fifth of its time on one channel as long as everybody sees the newest state within half a second.
+ * sixth of its time on one channel as long as everybody sees the newest state within half a second.
  */
 void http_channel_touch(struct http_channel *channel);
 
