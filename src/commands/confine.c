@@ -108,6 +108,7 @@ void confine_files(struct sandbox *sandbox, const struct options *options)
     if (options->log_file) add_log(&paths, options->log_file);
     if (options->tls_cert) add_folders(&paths, options->tls_cert, SANDBOX_READ);
     if (options->tls_key) add_folders(&paths, options->tls_key, SANDBOX_READ);
+    if (options->ca_file) add_folders(&paths, options->ca_file, SANDBOX_READ);
     sandbox_files(sandbox, paths.items, paths.count,
                   !embedded || options->webhooks || options->smtp_url, (uint16_t)options->port);
     arena_free(&paths.arena);

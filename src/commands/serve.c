@@ -183,6 +183,7 @@ static struct notify *start_notify(const struct options *options, const struct k
         .engine = engine,
         .database_url = options->database_url,
         .webhooks = options->webhooks,
+        .open_organizing = options->open_organizing,
         .retry_first_ms = options->retry_first_s * 1000,
         .retry_for_ms = options->retry_for_s * 1000,
         .mail = options->smtp_url != NULL,

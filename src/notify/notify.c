@@ -24,6 +24,16 @@ int64_t notify_pause_ms(int64_t first_ms, uint32_t tries, uint32_t random)
     return pause + pause / 5 * (int64_t)(random % 1001) / 1000;
 }
 
+bool webhook_may_hear(const struct notify_settings *settings, const struct webhook *webhook)
+{
+    enum role role;
+    /* As if by a token that no signing out has ended: those end sessions, and nothing else. */
+    if (!directory_check(settings->engine->directory, webhook->user_id, INT64_MAX, &role))
+        return false;
+    if (webhook->everything) return role == ROLE_ADMIN;
+    return settings->open_organizing || role != ROLE_USER;
+}
+
 void trouble_is(struct trouble *trouble, struct str reason)
 {
     if (!trouble->there) log_warn(trouble->what, LOG_STR("reason", reason));

@@ -21,6 +21,7 @@ struct notify_settings {
     const char *database_url;
     bool mail;               /* there is a mail server */
     bool webhooks;           /* they are allowed */
+    bool open_organizing;    /* every user may manage his own events */
     int64_t retry_first_ms;  /* the first pause after a failure */
     int64_t retry_for_ms;    /* for so long it is tried */
     struct mail_maker maker; /* where there is mail */

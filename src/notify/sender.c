@@ -106,11 +106,14 @@ static bool address_post(struct delivery *delivery)
     struct webhook *webhook;
     enum store_status status = store_find_webhook(sender->reader, delivery->message.webhook_id,
                                                   &delivery->arena, &webhook);
+    bool may = status == STORE_OK && webhook && webhook_may_hear(sender->settings, webhook);
     if (status != STORE_OK)
         delivery_end(delivery, PARCEL_UNTRIED, "the webhook could not be read");
     else if (!webhook)
         delivery_end(delivery, PARCEL_REFUSED, "the webhook was removed");
-    if (status != STORE_OK || !webhook) return false;
+    else if (!may)
+        delivery_end(delivery, PARCEL_REFUSED, "its owner may not hear of this any more");
+    if (!may) return false;
     delivery->webhook = webhook;
     struct str *headers = ARENA_ARRAY(&delivery->arena, struct str, WEBHOOK_HEADERS);
     parcel->kind = PARCEL_POST;

@@ -306,16 +306,6 @@ static enum outcome write_turn(const struct turn *turn)
     return engine_errand(turn->teller->settings->engine, &command, (struct errand_take){0});
 }
 
-/* Its owner may have been erased since, or be no administrator any more. */
-static bool is_entitled(struct turn *turn, const struct webhook *webhook)
-{
-    enum role role;
-    return webhook->status == WEBHOOK_ON &&
-           directory_check(turn->teller->settings->engine->directory, webhook->user_id, INT64_MAX,
-                           &role) &&
-           (!webhook->everything || role == ROLE_ADMIN);
-}
-
 static void list_webhooks(struct turn *turn)
 {
     struct webhook_list all;
@@ -324,7 +314,8 @@ static void list_webhooks(struct turn *turn)
         return;
     turn->webhooks.items = ARENA_ARRAY(&turn->arena, struct webhook *, all.count);
     for (size_t i = 0; i < all.count; i++)
-        if (is_entitled(turn, all.items[i]))
+        if (all.items[i]->status == WEBHOOK_ON &&
+            webhook_may_hear(turn->teller->settings, all.items[i]))
             turn->webhooks.items[turn->webhooks.count++] = all.items[i];
 }
 

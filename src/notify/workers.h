@@ -19,6 +19,10 @@ void sender_wake(struct sender *sender);
 void sender_stop(
     struct sender *sender); /* after it nothing is with the courier, which goes with it */
 
+/* May its owner be told anything by it now? He may have been erased since he made it, or since the
+ * message was written, or have another role. Whose event it is, is for the caller to say. */
+bool webhook_may_hear(const struct notify_settings *settings, const struct webhook *webhook);
+
 /* Once when it begins to go wrong, and once when it goes again. */
 struct trouble {
     const char *what; /* "messages cannot be written" */
