@@ -64,11 +64,17 @@ static void compose_webhook(struct buf *out, const struct webhook *webhook)
     emit_close(out, '}');
 }
 
-static void compose_delivery(struct buf *out, const struct message *message)
+/* Written like a reference, as its number would tell how much is going on. No booking has such an
+ * id, nor has a place in the journal. */
+#define DELIVERY (UINT64_C(1) << 58)
+
+static void compose_delivery(struct buf *out, const struct api *api, const struct message *message)
 {
+    char id[REFERENCE_TEXT_SIZE];
+    reference_write(&api->settings.reference_key, DELIVERY | message->id, id);
     emit_open(out, '{');
     emit_key(out, "id");
-    emit_u64(out, message->id);
+    emit_str(out, str_of(id));
     emit_key(out, "message_id");
     emit_str(out, message->key);
     emit_key(out, "type");
@@ -370,7 +376,7 @@ static void answer_deliveries(struct call *call, struct store *store)
     struct buf *out = call_scratch();
     compose_list_open(out);
     for (size_t i = 0; i < list.count && i < limit; i++)
-        compose_delivery(out, &list.items[i]);
+        compose_delivery(out, call->api, &list.items[i]);
     uint64_t last = list.count > limit ? list.items[limit - 1].id : 0;
     compose_list_close(out, call, (struct str){(const char *)&last, last ? sizeof(last) : 0});
     reply_send(call);
@@ -414,8 +420,10 @@ void webhooks_redeliver(struct call *call)
 {
     struct command *command = call_command(call, COMMAND_RETRY);
     if (!has_id(call)) return;
-    if (call_path_id(call, 1, &command->message_id))
+    if (call_path_reference(call, 1, &command->message_id) && command->message_id >> 58 == 1) {
+        command->message_id &= ~DELIVERY;
         call_read(call, redeliver_own);
-    else
+    } else {
         reply_problem(call, NOT_FOUND, STR("The webhook has no such delivery."));
+    }
 }

@@ -30,6 +30,10 @@ enum {
  * above all bookings'. */
 #define EVENT_SUBJECT(id) ((id) | UINT64_C(1) << 61)
 
+/* In the names of messages journal rows and notices are written like references, as their numbers
+ * would tell how much is going on. No place in the journal has such an id. */
+#define NOTICE (UINT64_C(1) << 57)
+
 struct teller {
     const struct notify_settings *settings;
     struct store *reader;
@@ -184,7 +188,9 @@ static void tell_entry(struct turn *turn, const struct journal_entry *entry)
     if (!booking && !is_good(turn, store_find_event(reader, entry->event_id, &turn->arena, &event)))
         return;
     message.body = booking_body(turn, entry, booking);
-    struct str about = arena_printf(&turn->arena, "j%" PRIu64, entry->id);
+    char about_text[REFERENCE_TEXT_SIZE];
+    place_write(&turn->teller->settings->maker.reference_key, entry->id, about_text);
+    struct str about = str_of(about_text);
     uint64_t organizer = booking ? booking->organizer_id : event ? event->organizer_id : 0;
     add_for_webhooks(turn, message, organizer, about, entry->at);
     if (booking) add_mail(turn, message, booking->row.user_id, about);
@@ -265,7 +271,9 @@ static void tell_test(struct turn *turn, const struct notice *notice, struct str
 
 static void tell_notice(struct turn *turn, const struct notice *notice)
 {
-    struct str about = arena_printf(&turn->arena, "n%" PRIu64, notice->id);
+    char about_text[REFERENCE_TEXT_SIZE];
+    reference_write(&turn->teller->settings->maker.reference_key, NOTICE | notice->id, about_text);
+    struct str about = str_of(about_text);
     uint64_t told = UINT64_MAX;
     switch (notice->topic) {
     case TOPIC_EVENT_CHANGED:

@@ -215,6 +215,8 @@ describe('what is sent', () => {
         });
         assert.deepEqual([delivery.type, delivery.status, delivery.tries, delivery.answer, delivery.error], ['webhook.test', 'sent', 1, 204, null]);
         assert.equal(delivery.message_id, receiver.told[0].id);
+        assert.match(delivery.message_id, /^msg_\w{4}-\w{4}-\w{4}_w\d+$/); // no number that tells how much is going on
+        for (const id of ['1', '0000-0000-0000', 'x', '']) expect(await owner.post(`${path}/deliveries/${id}/redeliver`), 404, 'not_found');
         expect(await owner.post(`${path}/deliveries/${delivery.id}/redeliver`), 202);
         await until('it again', () => receiver.messages.length === 2);
         assert.equal(receiver.messages[1].id, receiver.messages[0].id);
