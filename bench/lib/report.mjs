@@ -9,7 +9,7 @@ const END = '<!-- bench:end -->';
 
 /** What a workload is held against, at the same count of connections. */
 const AGAINST = {
-    rush: 'noop', 'rush-limited': 'rush', 'rush-keyed': 'rush', 'sold-out': 'rush', churn: 'rush', spread: 'rush', login: 'rush',
+    rush: 'noop', 'rush-limited': 'rush', 'rush-keyed': 'rush', 'rush-told': 'rush', 'sold-out': 'rush', churn: 'rush', spread: 'rush', login: 'rush',
     status: 'noop', event: 'noop', history: 'noop', 'full-rush': 'rush', 'full-history': 'history', 'full-history-rare': 'history',
     stream: 'rush', 'full-position': 'position', 'full-status': 'status',
     'rush-postgres': 'rush', 'pair-postgres': 'rush-postgres', 'full-postgres': 'rush-postgres',

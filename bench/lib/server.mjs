@@ -76,6 +76,7 @@ export async function startAdmit(database, directory) {
     const port = await freePort();
     const env = {
         ...surroundings(database).env, HOME: directory, LANG: 'C.UTF-8', PORT: String(port), JWT_SECRET: SECRET, RATE_LIMIT: 'off', LOG_FORMAT: 'json',
+        WEBHOOK_ALLOW_PRIVATE: 'on',
     };
     for (const name of ['HTTP_LOOPS', 'LANES', 'READERS', 'HASHERS', 'QUEUE_DEPTH'])
         if (process.env[name]) env[name] = process.env[name]; // to try others

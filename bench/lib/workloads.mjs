@@ -11,6 +11,7 @@
 //     store            the kind of server (servers.mjs) that the database is on, in place of a file
 //     processes        how many of admit share it, and the connections between them; one where it is not said
 //     measure(run)     in place of all that, for those that are not a wrk run on a server
+import http from 'node:http';
 import path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {measureFloor, measureLocking} from './floor.mjs';
@@ -202,6 +203,27 @@ async function measureMixed(run) {
         kinds: {reads: figures.r, bookings: figures.b, cancellations: figures.c}};
 }
 
+/** The organizer of all events, user 1, has every booking told to a server of his. */
+async function hear(run) {
+    const heard = run.hook = {messages: 0};
+    heard.server = http.createServer((asked, response) => {
+        heard.messages++;
+        asked.resume().on('end', () => response.writeHead(204).end());
+    });
+    await new Promise((resolve) => heard.server.listen(0, '127.0.0.1', resolve));
+    heard.server.unref();
+    const url = `http://127.0.0.1:${heard.server.address().port}/`;
+    const {status} = await request(run.port, 'POST', '/v1/webhooks', {userId: 1, body: {url}});
+    if (status !== 201) throw new Error(`no webhook could be made: ${status}`);
+}
+
+async function somethingHeard(run) {
+    const {messages, server} = run.hook;
+    server.closeAllConnections();
+    server.close();
+    return [{what: 'the webhook was told', ok: messages > 0, why: `${messages} messages`}];
+}
+
 /** What is left of the newest state's number when all is quiet again. */
 async function calm(run) {
     const booked = async () => (await request(run.port, 'GET', `/v1/events/${HOT}/status`)).body.booked;
@@ -257,6 +279,8 @@ export const workloads = [
         wrk: {block: PEOPLE, laps: LIMITED_MOST}, rows: 'confirmed'},
     {name: 'rush-keyed', about: 'the same with a fresh Idempotency-Key on every request', connections: all([256, 1024], [256]), database: 'hall', lines: rush,
         wrk: {keyed: 1}, rows: 'confirmed'},
+    {name: 'rush-told', about: 'the same, and a webhook is told of each', connections: all([256]), database: 'hall', lines: rush, rows: 'confirmed',
+        beside: hear, after: somethingHeard},
     {name: 'sold-out', about: 'the same when nothing is left: everybody joins the waiting list', connections: all([256, 1024], [256]), database: 'hall',
         lines: soldOut, rows: 'waiting'},
     {name: 'churn', about: 'half cancel, half book, a long line waits', connections: all([256]), database: 'churn', lines: churn, wrk: {every: 2},
@@ -266,7 +290,7 @@ export const workloads = [
     {name: 'event', about: 'GET an event, of 1,000 at random', connections: all([64]), database: 'hall', lines: () => ofEvents('')},
     {name: 'search', about: 'searches in 100,000 events', connections: all([64]), database: 'search', lines: searches},
     {name: 'search-vain', about: 'two common words that no event has together', connections: all([8]), database: 'search', lines: vainSearches},
-    {name: 'history', about: '"my bookings" of random users', connections: all([64, 1024], [64]), database: 'histories', lines: () => histories()},
+    {name: 'history', about: '"my bookings" of random users', connections: all([64]), database: 'histories', lines: () => histories()},
     {name: 'position', about: 'my place in a long line, while people leave its middle', connections: all([64]), database: 'line',
         lines: positions, beside: leaving, after: exactPositions},
     {name: 'login', about: `rush, with a storm of sign-ins on ${STORM_CONNECTIONS} connections beside it`, connections: all([64]), database: 'hall',

@@ -20,7 +20,7 @@ enum {
     JOURNAL_MOST = 200, /* rows in a turn */
     NOTICES_MOST = 20,
     GUESTS_MOST = 200, /* of an event, in a turn */
-    SILENT_EVERY_MS = 60000,
+    SILENT_EVERY_MS = 5000,
     BUSY = 16, /* commands before the lanes */
     /* A busy box office is left alone for so many times as long as a turn took. */
     BUSY_PAUSE = 20,
@@ -50,6 +50,7 @@ struct turn {
     struct teller *teller;
     struct arena arena;
     struct webhook_list webhooks;
+    int64_t since; /* what is older nobody wants to know */
     struct outbox_position from;
     uint64_t journal_id; /* told up to here */
     struct {
@@ -180,7 +181,7 @@ static void tell_entry(struct turn *turn, const struct journal_entry *entry)
     struct store *reader = turn->teller->reader;
     struct message message = {
         .topic = topic_of(entry), .subject = entry->booking_id, .event_id = entry->event_id};
-    if (message.topic == TOPIC_NONE) return;
+    if (message.topic == TOPIC_NONE || entry->at < turn->since) return;
     struct booking_view *booking;
     struct event *event = NULL;
     if (!is_good(turn, store_find_booking(reader, entry->booking_id, &turn->arena, &booking)))
@@ -316,15 +317,19 @@ static enum outcome write_turn(const struct turn *turn)
 
 static void list_webhooks(struct turn *turn)
 {
-    struct webhook_list all;
-    if (!turn->teller->settings->webhooks ||
+    const struct notify_settings *settings = turn->teller->settings;
+    struct webhook_list all = {0};
+    turn->since = settings->mail ? 0 : INT64_MAX;
+    if (!settings->webhooks ||
         !is_good(turn, store_list_webhooks(turn->teller->reader, 0, &turn->arena, &all)))
         return;
     turn->webhooks.items = ARENA_ARRAY(&turn->arena, struct webhook *, all.count);
-    for (size_t i = 0; i < all.count; i++)
-        if (all.items[i]->status == WEBHOOK_ON &&
-            webhook_may_hear(turn->teller->settings, all.items[i]))
-            turn->webhooks.items[turn->webhooks.count++] = all.items[i];
+    for (size_t i = 0; i < all.count; i++) {
+        if (all.items[i]->status != WEBHOOK_ON || !webhook_may_hear(settings, all.items[i]))
+            continue;
+        turn->webhooks.items[turn->webhooks.count++] = all.items[i];
+        if (all.items[i]->created_at < turn->since) turn->since = all.items[i]->created_at;
+    }
 }
 
 /* Nobody wants to know: what happens is passed over, now and then, so that who wants to know later
