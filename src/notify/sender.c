@@ -351,7 +351,7 @@ static struct report report_of(const struct delivery *delivery, int64_t now)
 static void count(struct sender *sender, const struct delivery *delivery,
                   const struct report *report)
 {
-    bool is_post = delivery->webhook != NULL;
+    bool is_post = delivery->message.webhook_id != 0;
     if (report->status == MESSAGE_SENT)
         atomic_fetch_add(&sender->counts->sent[is_post], 1);
     else if (report->status == MESSAGE_PARKED)
