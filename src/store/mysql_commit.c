@@ -573,8 +573,8 @@ static void write_sequences(struct maria_store *store, const struct working_set 
         NUM(next[4]), NUM(next[5]), NUM(next[6]));
 }
 
-/* A server was seen to end a transaction for another node's and to go on in a new one without a
- * word. Whatever another node commits changes this row. */
+/* A batch that another node had overtaken was seen to go on without an error, as if in a new
+ * transaction. Whatever another node commits changes this row. */
 static void look_for_others(struct maria_store *store)
 {
     enum store_status status = store->status;
