@@ -42,7 +42,8 @@ struct teller {
     pthread_t thread;
     struct bell stop; /* closed when it is to end; no lane rings it */
     struct trouble trouble;
-    int64_t silent_us; /* when it last passed over what nobody wanted to know */
+    bool silent;       /* nobody wanted to know in the turn before */
+    int64_t passed_us; /* when it last passed over what nobody wanted to know */
 };
 
 /* What a turn finds to tell. */
@@ -61,7 +62,6 @@ struct turn {
         struct notice_progress *items;
         size_t count, size;
     } progress;
-    bool silent;              /* nobody wants to know */
     enum store_status status; /* of what was read */
 };
 
@@ -332,39 +332,68 @@ static void list_webhooks(struct turn *turn)
     }
 }
 
+static bool nobody_listens(const struct turn *turn)
+{
+    return !turn->teller->settings->mail && !turn->webhooks.count;
+}
+
+static bool anything_to_write(const struct turn *turn)
+{
+    return turn->status == STORE_OK &&
+           (turn->messages.count || turn->progress.count || turn->from.turn == 0 ||
+            turn->journal_id != turn->from.journal_id);
+}
+
 /* Nobody wants to know: what happens is passed over, now and then, so that who wants to know later
  * does not begin with what is long past. */
-static void pass_over(struct turn *turn, const struct journal_page *page)
+static bool pass_over(struct turn *turn, uint64_t end)
 {
-    struct teller *teller = turn->teller;
-    int64_t now = clock_monotonic_us();
-    turn->messages.count = 0;
-    if (teller->silent_us && now - teller->silent_us < INT64_C(1000) * SILENT_EVERY_MS) return;
-    teller->silent_us = now;
-    turn->journal_id = page->end;
+    turn->teller->passed_us = clock_monotonic_us();
+    if (!is_good(turn, store_outbox_position(turn->teller->reader, &turn->from))) return false;
+    turn->journal_id = end > turn->from.journal_id ? end : turn->from.journal_id;
+    tell_notices(turn);
+    return anything_to_write(turn);
+}
+
+/* As long as nobody wants to know, no row of the journal is read. True when there is something to
+ * write; *ret_over when somebody wants to know after all. */
+static bool read_silently(struct turn *turn, bool *ret_over)
+{
+    const struct journal_query query = {.after = INT64_MAX, .limit = 1};
+    struct journal_page page = {0};
+    bool due = clock_monotonic_us() - turn->teller->passed_us > INT64_C(1000) * SILENT_EVERY_MS;
+    if (due &&
+        !is_good(turn, store_list_journal(turn->teller->reader, &query, &turn->arena, &page)))
+        return false;
+    list_webhooks(turn); /* behind the journal: one that is older than its end is seen */
+    *ret_over = turn->status == STORE_OK && !nobody_listens(turn);
+    return !*ret_over && due && turn->status == STORE_OK && pass_over(turn, page.end);
 }
 
 /* Reads what is to be told next, and to whom. True when there is something to write. */
 static bool read_turn(struct turn *turn)
 {
-    struct store *reader = turn->teller->reader;
+    struct teller *teller = turn->teller;
     struct journal_page page = {0};
-    if (!is_good(turn, store_outbox_position(reader, &turn->from))) return false;
+    if (teller->silent) {
+        bool over = false, found = read_silently(turn, &over);
+        if (!over) return found;
+    }
+    turn->webhooks.count = 0;
+    if (!is_good(turn, store_outbox_position(teller->reader, &turn->from))) return false;
     const struct journal_query query = {.after = turn->from.journal_id, .limit = JOURNAL_MOST};
-    if (!is_good(turn, store_list_journal(reader, &query, &turn->arena, &page))) return false;
-    list_webhooks(turn); /* behind the journal: one that is older than a row of it is seen */
-    turn->silent = !turn->teller->settings->mail && !turn->webhooks.count;
+    if (!is_good(turn, store_list_journal(teller->reader, &query, &turn->arena, &page)))
+        return false;
+    list_webhooks(turn); /* behind the journal, as above */
+    teller->silent = nobody_listens(turn);
+    if (teller->silent) return pass_over(turn, page.end);
     turn->journal_id = turn->from.journal_id;
     tell_notices(turn);
-    if (turn->silent)
-        pass_over(turn, &page);
-    else if (turn->from.turn == 0) /* what was before anybody asked is not told */
+    if (turn->from.turn == 0) /* what was before anybody asked is not told */
         turn->journal_id = page.end;
     else
         tell_journal(turn, &page);
-    return turn->status == STORE_OK &&
-           (turn->messages.count || turn->progress.count || turn->from.turn == 0 ||
-            turn->journal_id != turn->from.journal_id);
+    return anything_to_write(turn);
 }
 
 /* How long to wait before the next turn; 0: there may be more. NEWS: until there is. */
@@ -395,7 +424,7 @@ static long take_turn(struct teller *teller)
     } else {
         trouble_over(&teller->trouble);
     }
-    if (turn.silent && pause < LOOK_EVERY_MS) pause = LOOK_EVERY_MS; /* and costs nothing */
+    if (teller->silent && pause < LOOK_EVERY_MS) pause = LOOK_EVERY_MS; /* and costs nothing */
     arena_free(&turn.arena);
     return pause;
 }

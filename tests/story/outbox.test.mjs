@@ -140,10 +140,11 @@ describe('a receiver that does not take it', () => {
         const {id} = await hook(organizer, receiver);
         const show = await organizer.createEvent({name: 'Given up', capacity: 2});
         await guest.book(show.id);
-        const line = await until('a parked message', async () => /^(\d+)\tparked\twebhook \d+\tbooking\.confirmed\t.*\t503\t.+$/m.exec(await outbox(server, 'list', 'parked')), 60);
+        await until('a parked message', async () => /^\d+\tparked\twebhook \d+\tbooking\.confirmed\t.*\t503\t.+$/m.test(await outbox(server, 'list', 'parked')), 60);
+        const [delivery] = expect(await organizer.get(`/v1/webhooks/${id}/deliveries?status=parked`), 200).data;
         takes = true;
         const tries = receiver.messages.length;
-        const retried = await organizer.post(`/v1/webhooks/${id}/deliveries/${line[1]}/redeliver`);
+        const retried = await organizer.post(`/v1/webhooks/${id}/deliveries/${delivery.id}/redeliver`);
         expect(retried, 202);
         await until('it', () => receiver.messages.length > tries, 30);
         await until('nothing to be parked', async () => (await outbox(server, 'list', 'parked')) === '', 30);

@@ -18,6 +18,7 @@ export class Receiver {
             });
         });
         receiver.server.on('connection', (socket) => {
+            socket.unref(); // a test that failed must end, too
             receiver.sockets.add(socket);
             socket.on('close', () => receiver.sockets.delete(socket));
         });
@@ -29,6 +30,7 @@ export class Receiver {
         return new Promise((resolve, reject) => {
             this.server.once('error', reject);
             this.server.listen(port, '127.0.0.1', () => {
+                this.server.unref();
                 this.port = this.server.address().port;
                 this.url = `http://127.0.0.1:${this.port}/hook`;
                 resolve();
