@@ -26,6 +26,13 @@ int64_t clock_monotonic_us(void)
     return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
+int64_t clock_thread_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
 /* Rounds down, below zero too. */
 static int64_t floor_div(int64_t a, int64_t b)
 {

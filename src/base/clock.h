@@ -12,6 +12,7 @@
 
 int64_t clock_now_ms(void);       /* wall clock */
 int64_t clock_monotonic_us(void); /* never goes back */
+int64_t clock_thread_us(void);    /* what the calling thread has had of a processor */
 
 #define TIME_TEXT_SIZE 32
 
