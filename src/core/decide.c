@@ -13,8 +13,7 @@ bool command_is_alone(const struct command *command)
     case COMMAND_DELETE_EVENT:
     case COMMAND_ERASE_USER:
     case COMMAND_PRUNE:
-    case COMMAND_TELL: /* a claim must find a message in the store, not in its batch */
-    case COMMAND_CLAIM:
+    case COMMAND_CLAIM: /* another one of its batch would find the same messages */
     case COMMAND_RETRY:
     case COMMAND_DROP:
     case COMMAND_CREATE_WEBHOOK: /* as with events */

@@ -22,7 +22,7 @@ void notice_add(struct working_set *set, enum topic topic, uint64_t event_id, ui
 
 void decide_tell(struct working_set *set, const struct command *command, struct result *result)
 {
-    const struct outbox_position *at = &set->position.row;
+    struct outbox_position *at = &set->position.row;
     assert(set->position.loaded);
     if (at->turn != command->tell.from.turn || at->journal_id != command->tell.from.journal_id) {
         result->outcome = STALE;
@@ -36,8 +36,9 @@ void decide_tell(struct working_set *set, const struct command *command, struct 
         change->notice_told.id = notice->notice_id;
         change->notice_told.told = notice->told;
     }
-    working_set_change(set, CHANGE_POSITION)->position =
-        (struct outbox_position){command->tell.journal_id, at->turn + 1};
+    /* Who tells in the same batch finds it moved. */
+    *at = (struct outbox_position){command->tell.journal_id, at->turn + 1};
+    working_set_change(set, CHANGE_POSITION)->position = *at;
     result->outcome = OUTCOME_OK;
 }
 

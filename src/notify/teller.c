@@ -17,7 +17,8 @@
 enum {
     LOOK_EVERY_MS = 1000, /* where other processes write too, nobody rings */
     FAILED_MS = 1000,
-    JOURNAL_MOST = 200, /* rows in a turn */
+    JOURNAL_MOST = 200, /* rows at once, and messages in a turn, or a few more */
+    PAGES_MOST = 50,    /* of rows, in a turn */
     NOTICES_MOST = 20,
     GUESTS_MOST = 200, /* of an event, in a turn */
     SILENT_EVERY_MS = 5000,
@@ -197,11 +198,19 @@ static void tell_entry(struct turn *turn, const struct journal_entry *entry)
     if (booking) add_mail(turn, message, booking->row.user_id, about);
 }
 
-static void tell_journal(struct turn *turn, const struct journal_page *page)
+/* From 'page' on: of what nobody wanted to know it passes many rows at once. */
+static void tell_journal(struct turn *turn, struct journal_page page)
 {
-    turn->journal_id = page->next;
-    for (size_t i = 0; i < page->count && turn->status == STORE_OK; i++)
-        tell_entry(turn, &page->items[i]);
+    struct store *reader = turn->teller->reader;
+    for (unsigned pages = 1;; pages++) {
+        for (size_t i = 0; i < page.count && turn->status == STORE_OK; i++)
+            tell_entry(turn, &page.items[i]);
+        turn->journal_id = page.next;
+        if (page.next >= page.end || pages == PAGES_MOST || turn->messages.count >= JOURNAL_MOST)
+            return;
+        const struct journal_query query = {.after = page.next, .limit = JOURNAL_MOST};
+        if (!is_good(turn, store_list_journal(reader, &query, &turn->arena, &page))) return;
+    }
 }
 
 /* ---- notices ---- */
@@ -392,7 +401,7 @@ static bool read_turn(struct turn *turn)
     if (turn->from.turn == 0) /* what was before anybody asked is not told */
         turn->journal_id = page.end;
     else
-        tell_journal(turn, &page);
+        tell_journal(turn, page);
     return anything_to_write(turn);
 }
 

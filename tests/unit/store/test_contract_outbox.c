@@ -231,6 +231,22 @@ static void of_two_who_tell_the_same_one_does(void **state)
     assert_int_equal(position(box).turn, 2);
 }
 
+static void of_two_who_tell_in_one_batch_one_does(void **state)
+{
+    struct box_office *box = *state;
+    struct message first = message(0, 1, "a"), other = message(0, 1, "b");
+    struct command commands[2] = {{.kind = COMMAND_TELL}, {.kind = COMMAND_TELL}};
+    struct result results[2];
+    commands[0].tell.messages = &first;
+    commands[1].tell.messages = &other;
+    commands[0].tell.message_count = commands[1].tell.message_count = 1;
+    OK(run(box, commands, 2, results));
+    assert_int_equal(results[0].outcome, OUTCOME_OK);
+    assert_int_equal(results[1].outcome, STALE);
+    assert_int_equal(all_messages(box).count, 1);
+    assert_int_equal(position(box).turn, 1);
+}
+
 /* ---- claiming and settling ---- */
 
 static void what_is_due_is_claimed_once(void **state)
@@ -410,6 +426,7 @@ int main(void)
         STORE_TEST(the_last_ticket_and_the_end_of_an_event_are_noted),
         STORE_TEST(a_message_is_kept_as_it_was_written),
         STORE_TEST(of_two_who_tell_the_same_one_does),
+        STORE_TEST(of_two_who_tell_in_one_batch_one_does),
         STORE_TEST(what_is_due_is_claimed_once),
         STORE_TEST(messages_about_a_booking_keep_their_order),
         STORE_TEST(what_was_sent_is_kept_for_webhooks_only),
