@@ -198,16 +198,20 @@ static void tell_entry(struct turn *turn, const struct journal_entry *entry)
     if (booking) add_mail(turn, message, booking->row.user_id, about);
 }
 
-/* From 'page' on: of what nobody wanted to know it passes many rows at once. */
+/* From 'page' on, of which many may pass at once where nobody wanted to know: up to the end that
+ * the journal had before the webhooks were listed, so that none is missed that was made since. */
 static void tell_journal(struct turn *turn, struct journal_page page)
 {
     struct store *reader = turn->teller->reader;
+    const uint64_t end = page.end;
     for (unsigned pages = 1;; pages++) {
         for (size_t i = 0; i < page.count && turn->status == STORE_OK; i++)
-            tell_entry(turn, &page.items[i]);
-        turn->journal_id = page.next;
-        if (page.next >= page.end || pages == PAGES_MOST || turn->messages.count >= JOURNAL_MOST)
-            return;
+            if (pages == 1 || page.items[i].id <= end) tell_entry(turn, &page.items[i]);
+        if (pages == 1 || page.next < end)
+            turn->journal_id = page.next;
+        else if (end > turn->journal_id)
+            turn->journal_id = end;
+        if (page.next >= end || pages == PAGES_MOST || turn->messages.count >= JOURNAL_MOST) return;
         const struct journal_query query = {.after = page.next, .limit = JOURNAL_MOST};
         if (!is_good(turn, store_list_journal(reader, &query, &turn->arena, &page))) return;
     }

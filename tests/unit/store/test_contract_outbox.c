@@ -236,7 +236,7 @@ static void of_two_who_tell_in_one_batch_one_does(void **state)
     struct box_office *box = *state;
     struct message first = message(0, 1, "a"), other = message(0, 1, "b");
     struct command commands[2] = {{.kind = COMMAND_TELL}, {.kind = COMMAND_TELL}};
-    struct result results[2];
+    struct result results[2] = {0};
     commands[0].tell.messages = &first;
     commands[1].tell.messages = &other;
     commands[0].tell.message_count = commands[1].tell.message_count = 1;
