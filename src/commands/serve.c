@@ -171,7 +171,7 @@ static struct http_server *start_server(const struct options *options, struct ap
     return http_server_start(&settings, arena, ret_error);
 }
 
-enum { POSTS_MOST = 64, POSTS_EACH = 4, PARCELS_WAITING = 256, POST_MS = 15000, MAIL_MS = 30000 };
+enum { POSTS_MOST = 256, POSTS_EACH = 4, PARCELS_WAITING = 512, POST_MS = 15000, MAIL_MS = 30000 };
 
 /* NULL with an error. */
 static struct notify *start_notify(const struct options *options, const struct kept *kept,
