@@ -25,6 +25,7 @@ enum {
     EACH_MOST = 8,   /* messages of one way in one claim */
     STOP_MS = 2000,  /* for what is under way when we stop */
     AGAIN_MS = 1000, /* what could not be handed on */
+    FAILURES = 20,   /* among so many messages one is looked for that failed */
 };
 
 /* A message on its way, and what came of it. */
@@ -145,15 +146,16 @@ static void read_body(struct delivery *delivery, struct mail_facts *facts, uint6
     json_decref(root);
 }
 
-/* What its last message met with. */
+/* What one of its last messages met with; newer ones may not have been tried. */
 static enum store_status read_failure(struct delivery *delivery, struct mail_facts *facts,
                                       uint64_t webhook_id)
 {
-    const struct message_query query = {.webhook_id = webhook_id, .status = -1, .limit = 1};
+    const struct message_query query = {.webhook_id = webhook_id, .status = -1, .limit = FAILURES};
     struct message_list list;
     enum store_status status =
         store_list_messages(delivery->sender->reader, &query, &delivery->arena, &list);
-    if (status == STORE_OK && list.count) facts->reason = list.items[0].error;
+    for (size_t i = 0; status == STORE_OK && i < list.count && !facts->reason.len; i++)
+        facts->reason = list.items[i].error;
     return status;
 }
 

@@ -6,6 +6,7 @@ import {PASSWORD, start} from './lib/admit.mjs';
 import {expect} from './lib/client.mjs';
 import {serverKinds} from './lib/databases.mjs';
 import {linkIn, Mailboxes} from './lib/mailbox.mjs';
+import {Receiver} from './lib/receiver.mjs';
 import {inDays} from './lib/time.mjs';
 import {refusal} from '../courier/courier.mjs';
 
@@ -14,7 +15,7 @@ for (const store of ['sqlite', 'memory', ...serverKinds])
         let boxes, server;
         before(async () => {
             boxes = await Mailboxes.start();
-            server = await start({store, env: boxes.env});
+            server = await start({store, env: {...boxes.env, WEBHOOK_ALLOW_PRIVATE: 'on'}});
         });
         after(async () => {
             await server?.finish();
@@ -40,6 +41,19 @@ for (const store of ['sqlite', 'memory', ...serverKinds])
             assert.ok(mail.html.includes(`href="https://tickets.example.org/confirm#${token}"`), mail.html);
             expect(await put(`/v1/email-confirmations/${token}`), 204);
             assert.equal(expect(await person.get('/v1/me'), 200).email_verified, true);
+        });
+
+        it('tells the owner of a webhook that it was switched off', async () => {
+            const owner = await welcomed();
+            const receiver = await Receiver.start((message, response) => response.writeHead(410).end());
+            expect(await owner.post('/v1/webhooks', {url: receiver.url}), 201);
+            const event = await owner.createEvent({name: 'Gone', capacity: 1});
+            await (await welcomed()).book(event.id);
+            const [, mail] = await boxes.wait(owner.email, 2);
+            assert.equal(mail.subject, 'A webhook was switched off');
+            assert.ok(mail.text.includes(receiver.url), mail.text);
+            assert.match(mail.text, /The last answer: .*410/);
+            await receiver.close();
         });
 
         it('tells of a booking from beginning to end, in order', async () => {
