@@ -131,12 +131,9 @@ static void answer_session(struct call *call, struct str token)
 {
     struct buf *out = call_scratch();
     emit_open(out, '{');
-    emit_key(out, "token");
-    emit_str(out, token);
-    emit_key(out, "token_type");
-    emit_str(out, STR("Bearer"));
-    emit_key(out, "expires_in");
-    emit_i64(out, call->api->settings.token_ttl_s);
+    emit_key_str(out, "token", token);
+    emit_key_str(out, "token_type", STR("Bearer"));
+    emit_key_i64(out, "expires_in", call->api->settings.token_ttl_s);
     emit_key(out, "user");
     compose_user(out, call->user);
     emit_close(out, '}');

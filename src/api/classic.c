@@ -11,8 +11,7 @@
 static void answer_message(struct buf *out, const char *message)
 {
     emit_open(out, '{');
-    emit_key(out, "message");
-    emit_str(out, str_of(message));
+    emit_key_str(out, "message", str_of(message));
 }
 
 /* ---- accounts ---- */
@@ -47,8 +46,7 @@ static void answer_token(struct call *call, struct str token)
 {
     struct buf *out = call_scratch();
     emit_open(out, '{');
-    emit_key(out, "token");
-    emit_str(out, token);
+    emit_key_str(out, "token", token);
     emit_close(out, '}');
     reply_json(call, 200, buf_str(out));
 }
@@ -72,8 +70,7 @@ static void compose_initialized(struct call *call, const struct result *result)
 {
     struct buf *out = call_scratch();
     answer_message(out, "Event Created");
-    emit_key(out, "eventId");
-    emit_u64(out, result->event->id);
+    emit_key_u64(out, "eventId", result->event->id);
     emit_close(out, '}');
     reply_set_json(call, 201, buf_str(out));
 }
@@ -136,14 +133,10 @@ static void show_status(struct call *call, struct snapshot *snapshot)
     }
     struct buf *out = call_scratch();
     emit_open(out, '{');
-    emit_key(out, "event_name");
-    emit_str(out, event->name);
-    emit_key(out, "available_tickets");
-    emit_u64(out, available);
-    emit_key(out, "total_ticket_booked");
-    emit_u64(out, booked);
-    emit_key(out, "waiting_list_count");
-    emit_u64(out, waiting);
+    emit_key_str(out, "event_name", event->name);
+    emit_key_u64(out, "available_tickets", available);
+    emit_key_u64(out, "total_ticket_booked", booked);
+    emit_key_u64(out, "waiting_list_count", waiting);
     emit_close(out, '}');
     snapshot_release(snapshot);
     reply_json(call, 200, buf_str(out));
@@ -169,8 +162,7 @@ static void compose_booked(struct call *call, const struct result *result)
     emit_key(out, "bookingId");
     compose_reference(out, call->api, result->booking->id);
     if (waits) {
-        emit_key(out, "position");
-        emit_u64(out, result->position);
+        emit_key_u64(out, "position", result->position);
     } else {
         emit_key(out, "ticketNumbers");
         emit_open(out, '[');

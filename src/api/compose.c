@@ -6,27 +6,9 @@
 
 #include "api/reply.h"
 
-static void key_u64(struct buf *out, const char *name, uint64_t value)
-{
-    emit_key(out, name);
-    emit_u64(out, value);
-}
-
-static void key_str(struct buf *out, const char *name, struct str value)
-{
-    emit_key(out, name);
-    emit_str(out, value);
-}
-
 static void key_name(struct buf *out, const char *name, const char *value)
 {
-    key_str(out, name, str_of(value));
-}
-
-static void key_time(struct buf *out, const char *name, int64_t at)
-{
-    emit_key(out, name);
-    emit_time(out, at);
+    emit_key_str(out, name, str_of(value));
 }
 
 static void key_limit(struct buf *out, const char *name, uint32_t limit)
@@ -36,12 +18,6 @@ static void key_limit(struct buf *out, const char *name, uint32_t limit)
         emit_u64(out, limit);
     else
         emit_null(out);
-}
-
-static void key_optional(struct buf *out, const char *name, struct str value)
-{
-    emit_key(out, name);
-    emit_str_or_null(out, value);
 }
 
 void compose_reference(struct buf *out, const struct api *api, uint64_t booking_id)
@@ -54,29 +30,27 @@ void compose_reference(struct buf *out, const struct api *api, uint64_t booking_
 void compose_user(struct buf *out, const struct user *user)
 {
     emit_open(out, '{');
-    key_u64(out, "id", user->id);
-    key_optional(out, "email", user->email);
-    emit_key(out, "email_verified");
-    emit_bool(out, user->verified_at != 0);
-    key_optional(out, "username", user->username);
-    key_str(out, "name", user->name);
+    emit_key_u64(out, "id", user->id);
+    emit_key_str_or_null(out, "email", user->email);
+    emit_key_bool(out, "email_verified", user->verified_at != 0);
+    emit_key_str_or_null(out, "username", user->username);
+    emit_key_str(out, "name", user->name);
     key_name(out, "role", role_names[user->role]);
     emit_key(out, "notify");
     emit_open(out, '{');
-    emit_key(out, "email");
-    emit_bool(out, user->mail);
+    emit_key_bool(out, "email", user->mail);
     emit_close(out, '}');
-    key_time(out, "created_at", user->created_at);
+    emit_key_time(out, "created_at", user->created_at);
     emit_close(out, '}');
 }
 
 void compose_holder(struct buf *out, const struct user *user)
 {
     emit_open(out, '{');
-    key_u64(out, "id", user->id);
-    key_str(out, "name", user->name);
-    key_optional(out, "email", user->email);
-    key_optional(out, "username", user->username);
+    emit_key_u64(out, "id", user->id);
+    emit_key_str(out, "name", user->name);
+    emit_key_str_or_null(out, "email", user->email);
+    emit_key_str_or_null(out, "username", user->username);
     emit_close(out, '}');
 }
 
@@ -84,11 +58,11 @@ void compose_holder(struct buf *out, const struct user *user)
 
 static void compose_counters(struct buf *out, const struct ticket_type *type)
 {
-    key_u64(out, "capacity", type->capacity);
-    key_u64(out, "booked", type->booked);
-    key_u64(out, "held", type->held);
-    key_u64(out, "available", ticket_type_available(type));
-    key_u64(out, "waiting", type->waiting);
+    emit_key_u64(out, "capacity", type->capacity);
+    emit_key_u64(out, "booked", type->booked);
+    emit_key_u64(out, "held", type->held);
+    emit_key_u64(out, "available", ticket_type_available(type));
+    emit_key_u64(out, "waiting", type->waiting);
 }
 
 /* All types of an event together. */
@@ -107,14 +81,13 @@ static struct ticket_type sum_of(const struct event *event)
 static void compose_type(struct buf *out, const struct ticket_type *type)
 {
     emit_open(out, '{');
-    key_u64(out, "id", type->id);
-    key_str(out, "name", type->name);
+    emit_key_u64(out, "id", type->id);
+    emit_key_str(out, "name", type->name);
     compose_counters(out, type);
-    emit_key(out, "price");
-    emit_i64(out, type->price);
+    emit_key_i64(out, "price", type->price);
     key_limit(out, "max_per_booking", type->max_per_booking);
-    key_time(out, "sales_start", type->sales_start);
-    key_time(out, "sales_end", type->sales_end);
+    emit_key_time(out, "sales_start", type->sales_start);
+    emit_key_time(out, "sales_end", type->sales_end);
     emit_close(out, '}');
 }
 
@@ -122,25 +95,25 @@ void compose_event(struct buf *out, const struct event *event)
 {
     struct ticket_type sum = sum_of(event);
     emit_open(out, '{');
-    key_u64(out, "id", event->id);
-    key_str(out, "name", event->name);
-    key_str(out, "description", event->description);
-    key_str(out, "venue", event->venue);
-    key_time(out, "starts_at", event->starts_at);
-    key_time(out, "ends_at", event->ends_at);
-    key_str(out, "timezone", event->timezone);
+    emit_key_u64(out, "id", event->id);
+    emit_key_str(out, "name", event->name);
+    emit_key_str(out, "description", event->description);
+    emit_key_str(out, "venue", event->venue);
+    emit_key_time(out, "starts_at", event->starts_at);
+    emit_key_time(out, "ends_at", event->ends_at);
+    emit_key_str(out, "timezone", event->timezone);
     key_name(out, "currency", event->currency);
     key_name(out, "status", event_status_names[event->status]);
     key_limit(out, "max_per_user", event->max_per_user);
-    key_u64(out, "organizer_id", event->organizer_id);
+    emit_key_u64(out, "organizer_id", event->organizer_id);
     compose_counters(out, &sum);
     emit_key(out, "ticket_types");
     emit_open(out, '[');
     for (size_t i = 0; i < event->type_count; i++)
         compose_type(out, &event->types[i]);
     emit_close(out, ']');
-    key_time(out, "created_at", event->created_at);
-    key_time(out, "updated_at", event->updated_at);
+    emit_key_time(out, "created_at", event->created_at);
+    emit_key_time(out, "updated_at", event->updated_at);
     emit_close(out, '}');
 }
 
@@ -148,19 +121,19 @@ void compose_status(struct buf *out, const struct event *event)
 {
     struct ticket_type sum = sum_of(event);
     emit_open(out, '{');
-    key_u64(out, "event_id", event->id);
-    key_str(out, "name", event->name);
+    emit_key_u64(out, "event_id", event->id);
+    emit_key_str(out, "name", event->name);
     key_name(out, "status", event_status_names[event->status]);
-    key_u64(out, "available", ticket_type_available(&sum));
-    key_u64(out, "booked", sum.booked);
-    key_u64(out, "held", sum.held);
-    key_u64(out, "waiting", sum.waiting);
+    emit_key_u64(out, "available", ticket_type_available(&sum));
+    emit_key_u64(out, "booked", sum.booked);
+    emit_key_u64(out, "held", sum.held);
+    emit_key_u64(out, "waiting", sum.waiting);
     emit_key(out, "ticket_types");
     emit_open(out, '[');
     for (size_t i = 0; i < event->type_count; i++) {
         emit_open(out, '{');
-        key_u64(out, "id", event->types[i].id);
-        key_str(out, "name", event->types[i].name);
+        emit_key_u64(out, "id", event->types[i].id);
+        emit_key_str(out, "name", event->types[i].name);
         compose_counters(out, &event->types[i]);
         emit_close(out, '}');
     }
@@ -196,8 +169,7 @@ static void compose_paid(struct buf *out, const struct booking *booking)
     emit_key(out, "payment");
     emit_open(out, '{');
     key_name(out, "status", payment_status(booking));
-    emit_key(out, "paid");
-    emit_i64(out, booking->paid);
+    emit_key_i64(out, "paid", booking->paid);
     emit_close(out, '}');
 }
 
@@ -205,17 +177,17 @@ static void compose_booking_event(struct buf *out, const struct booking_view *bo
 {
     emit_key(out, "event");
     emit_open(out, '{');
-    key_u64(out, "id", booking->row.event_id);
-    key_str(out, "name", booking->event_name);
-    key_str(out, "venue", booking->event_venue);
-    key_time(out, "starts_at", booking->event_starts_at);
-    key_str(out, "timezone", booking->event_timezone);
+    emit_key_u64(out, "id", booking->row.event_id);
+    emit_key_str(out, "name", booking->event_name);
+    emit_key_str(out, "venue", booking->event_venue);
+    emit_key_time(out, "starts_at", booking->event_starts_at);
+    emit_key_str(out, "timezone", booking->event_timezone);
     key_name(out, "status", event_status_names[booking->event_status]);
     emit_close(out, '}');
     emit_key(out, "ticket_type");
     emit_open(out, '{');
-    key_u64(out, "id", booking->row.ticket_type_id);
-    key_str(out, "name", booking->type_name);
+    emit_key_u64(out, "id", booking->row.ticket_type_id);
+    emit_key_str(out, "name", booking->type_name);
     emit_close(out, '}');
 }
 
@@ -228,31 +200,29 @@ void compose_booking_open(struct buf *out, const struct api *api,
     compose_reference(out, api, row->id);
     key_name(out, "status", booking_status_names[row->status]);
     compose_booking_event(out, booking);
-    key_u64(out, "quantity", row->quantity);
+    emit_key_u64(out, "quantity", row->quantity);
     emit_key(out, "tickets");
     emit_open(out, '[');
     for (size_t i = 0; i < row->number_count; i++) {
         emit_open(out, '{');
-        key_u64(out, "number", row->numbers[i]);
+        emit_key_u64(out, "number", row->numbers[i]);
         emit_close(out, '}');
     }
     emit_close(out, ']');
-    emit_key(out, "unit_price");
-    emit_i64(out, row->unit_price);
-    emit_key(out, "total");
-    emit_i64(out, booking_total(row));
+    emit_key_i64(out, "unit_price", row->unit_price);
+    emit_key_i64(out, "total", booking_total(row));
     key_name(out, "currency", booking->currency);
     compose_paid(out, row);
-    key_u64(out, "user_id", row->user_id);
+    emit_key_u64(out, "user_id", row->user_id);
     if (with_user) {
         emit_key(out, "user");
         compose_holder(out, &booking->user);
     }
-    key_time(out, "created_at", row->created_at);
-    key_time(out, "updated_at", row->updated_at);
+    emit_key_time(out, "created_at", row->created_at);
+    emit_key_time(out, "updated_at", row->updated_at);
     if (booking->position) {
-        key_u64(out, "position", booking->position);
-        key_u64(out, "ahead", booking->ahead);
+        emit_key_u64(out, "position", booking->position);
+        emit_key_u64(out, "ahead", booking->ahead);
     }
 }
 
@@ -285,26 +255,25 @@ void compose_payment(struct buf *out, const struct api *api, const struct paymen
                      const struct booking *booking)
 {
     emit_open(out, '{');
-    key_u64(out, "id", payment->id);
+    emit_key_u64(out, "id", payment->id);
     emit_key(out, "booking");
     compose_reference(out, api, payment->booking_id);
-    emit_key(out, "amount");
-    emit_i64(out, payment->amount);
+    emit_key_i64(out, "amount", payment->amount);
     key_name(out, "currency", payment->currency);
     key_name(out, "method", payment_method_names[payment->method]);
-    key_str(out, "note", payment->note);
-    key_time(out, "created_at", payment->created_at);
+    emit_key_str(out, "note", payment->note);
+    emit_key_time(out, "created_at", payment->created_at);
     if (booking) compose_paid(out, booking);
     emit_close(out, '}');
 }
 
 void compose_change(struct buf *out, const struct journal_entry *entry)
 {
-    key_time(out, "at", entry->at);
-    key_optional(out, "from",
-                 entry->from ? str_of(booking_status_names[entry->from]) : (struct str){0});
+    emit_key_time(out, "at", entry->at);
+    emit_key_str_or_null(out, "from",
+                         entry->from ? str_of(booking_status_names[entry->from]) : (struct str){0});
     key_name(out, "to", booking_status_names[entry->to]);
-    key_u64(out, "quantity", entry->quantity);
+    emit_key_u64(out, "quantity", entry->quantity);
     emit_key(out, "actor_id");
     if (entry->actor_id)
         emit_u64(out, entry->actor_id);
@@ -383,9 +352,8 @@ void compose_list_close(struct buf *out, struct call *call, struct str cursor)
 void compose_feed_close(struct buf *out, struct call *call, struct str cursor, bool caught_up)
 {
     emit_close(out, ']');
-    key_str(out, "next_cursor", cursor);
-    emit_key(out, "caught_up");
-    emit_bool(out, caught_up);
+    emit_key_str(out, "next_cursor", cursor);
+    emit_key_bool(out, "caught_up", caught_up);
     emit_close(out, '}');
     reply_set_json(call, 200, buf_str(out));
     if (!caught_up) set_next_link(call, "after", cursor);

@@ -87,8 +87,7 @@ static void read_export(struct call *call, struct store *store)
     }
     if (status == STORE_OK) {
         emit_open(out, '{');
-        emit_key(out, "exported_at");
-        emit_time(out, clock_now_ms());
+        emit_key_time(out, "exported_at", clock_now_ms());
         emit_key(out, "user");
         compose_user(out, user);
         emit_key(out, "bookings");

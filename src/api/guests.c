@@ -135,10 +135,8 @@ void guests_csv(struct call *call)
 static void compose_ticket(struct buf *out, const struct api *api, const struct ticket_view *ticket)
 {
     emit_open(out, '{');
-    emit_key(out, "number");
-    emit_u64(out, ticket->number);
-    emit_key(out, "booked");
-    emit_bool(out, ticket->is_booked);
+    emit_key_u64(out, "number", ticket->number);
+    emit_key_bool(out, "booked", ticket->is_booked);
     emit_key(out, "booking");
     if (ticket->booking_id)
         compose_reference(out, api, ticket->booking_id);

@@ -12,14 +12,11 @@ static void compose_entry(struct buf *out, const struct api *api, const struct j
     char id[REFERENCE_TEXT_SIZE];
     place_write(&api->settings.reference_key, entry->id, id);
     emit_open(out, '{');
-    emit_key(out, "id");
-    emit_str(out, str_of(id));
+    emit_key_str(out, "id", str_of(id));
     emit_key(out, "booking");
     compose_reference(out, api, entry->booking_id);
-    emit_key(out, "event_id");
-    emit_u64(out, entry->event_id);
-    emit_key(out, "ticket_type_id");
-    emit_u64(out, entry->ticket_type_id);
+    emit_key_u64(out, "event_id", entry->event_id);
+    emit_key_u64(out, "ticket_type_id", entry->ticket_type_id);
     compose_change(out, entry);
     emit_close(out, '}');
 }

@@ -23,8 +23,7 @@ static void set_accepted(struct call *call, const char *message)
 {
     struct buf *out = call_scratch();
     emit_open(out, '{');
-    emit_key(out, "message");
-    emit_str(out, str_of(message));
+    emit_key_str(out, "message", str_of(message));
     emit_close(out, '}');
     reply_set_json(call, 202, buf_str(out));
 }

@@ -106,14 +106,10 @@ static void write_problem(struct buf *out, const char *word, int status, struct 
     char type[80];
     int length = snprintf(type, sizeof(type), "urn:admit:problem:%s", word);
     emit_str(out, (struct str){type, (size_t)length});
-    emit_key(out, "title");
-    emit_str(out, str_of(status_title(status)));
-    emit_key(out, "status");
-    emit_i64(out, status);
-    emit_key(out, "detail");
-    emit_str(out, detail);
-    emit_key(out, "code");
-    emit_str(out, str_of(word));
+    emit_key_str(out, "title", str_of(status_title(status)));
+    emit_key_i64(out, "status", status);
+    emit_key_str(out, "detail", detail);
+    emit_key_str(out, "code", str_of(word));
 }
 
 static void write_field_errors(struct buf *out, const struct call *call)
@@ -122,10 +118,8 @@ static void write_field_errors(struct buf *out, const struct call *call)
     emit_open(out, '[');
     for (size_t i = 0; i < call->error_count; i++) {
         emit_open(out, '{');
-        emit_key(out, "pointer");
-        emit_str(out, call->errors[i].pointer);
-        emit_key(out, "detail");
-        emit_str(out, call->errors[i].detail);
+        emit_key_str(out, "pointer", call->errors[i].pointer);
+        emit_key_str(out, "detail", call->errors[i].detail);
         emit_close(out, '}');
     }
     emit_close(out, ']');
@@ -157,14 +151,11 @@ void reply_set_problem(struct call *call, enum outcome outcome, struct str detai
     if (!detail.len) detail = str_of(text->text);
     if (call->is_classic) {
         emit_open(out, '{');
-        emit_key(out, "error");
-        emit_str(out, classic_detail(call, detail));
-        emit_key(out, "code");
-        emit_str(out, str_of(text->word));
+        emit_key_str(out, "error", classic_detail(call, detail));
+        emit_key_str(out, "code", str_of(text->word));
     } else {
         write_problem(out, text->word, text->status, detail);
-        emit_key(out, "request_id");
-        emit_str(out, call->request_id);
+        emit_key_str(out, "request_id", call->request_id);
         if (call->error_count) write_field_errors(out, call);
     }
     emit_close(out, '}');
@@ -246,8 +237,7 @@ void api_error_body(int status, struct buf *body, struct http_reply *reply)
         if (outcome_texts[i].status == status && outcome_texts[outcome].status != status)
             outcome = (enum outcome)i;
     write_problem(body, outcome_texts[outcome].word, status, str_of(outcome_texts[outcome].text));
-    emit_key(body, "request_id");
-    emit_str(body, str_of(request_id));
+    emit_key_str(body, "request_id", str_of(request_id));
     emit_close(body, '}');
     reply->content_type = problem_content;
     assert(reply->header_count < HTTP_REPLY_HEADERS_MAX);

@@ -36,26 +36,17 @@ static void compose_types(struct buf *out, uint32_t topics)
 static void compose_webhook_open(struct buf *out, const struct webhook *webhook)
 {
     emit_open(out, '{');
-    emit_key(out, "id");
-    emit_u64(out, webhook->id);
-    emit_key(out, "url");
-    emit_str(out, webhook->url);
-    emit_key(out, "description");
-    emit_str(out, webhook->description);
+    emit_key_u64(out, "id", webhook->id);
+    emit_key_str(out, "url", webhook->url);
+    emit_key_str(out, "description", webhook->description);
     emit_key(out, "types");
     compose_types(out, webhook->topics);
-    emit_key(out, "everything");
-    emit_bool(out, webhook->everything);
-    emit_key(out, "status");
-    emit_str(out, str_of(webhook_status_names[webhook->status]));
-    emit_key(out, "failing_since");
-    emit_time(out, webhook->failing_since);
-    emit_key(out, "user_id");
-    emit_u64(out, webhook->user_id);
-    emit_key(out, "created_at");
-    emit_time(out, webhook->created_at);
-    emit_key(out, "updated_at");
-    emit_time(out, webhook->updated_at);
+    emit_key_bool(out, "everything", webhook->everything);
+    emit_key_str(out, "status", str_of(webhook_status_names[webhook->status]));
+    emit_key_time(out, "failing_since", webhook->failing_since);
+    emit_key_u64(out, "user_id", webhook->user_id);
+    emit_key_time(out, "created_at", webhook->created_at);
+    emit_key_time(out, "updated_at", webhook->updated_at);
 }
 
 static void compose_webhook(struct buf *out, const struct webhook *webhook)
@@ -73,29 +64,20 @@ static void compose_delivery(struct buf *out, const struct api *api, const struc
     char id[REFERENCE_TEXT_SIZE];
     reference_write(&api->settings.reference_key, DELIVERY | message->id, id);
     emit_open(out, '{');
-    emit_key(out, "id");
-    emit_str(out, str_of(id));
-    emit_key(out, "message_id");
-    emit_str(out, message->key);
-    emit_key(out, "type");
-    emit_str(out, str_of(topic_names[message->topic]));
-    emit_key(out, "status");
-    emit_str(out, str_of(message_status_names[message->status]));
-    emit_key(out, "tries");
-    emit_u64(out, message->tries);
+    emit_key_str(out, "id", str_of(id));
+    emit_key_str(out, "message_id", message->key);
+    emit_key_str(out, "type", str_of(topic_names[message->topic]));
+    emit_key_str(out, "status", str_of(message_status_names[message->status]));
+    emit_key_u64(out, "tries", message->tries);
     emit_key(out, "answer");
     if (message->answer)
         emit_i64(out, message->answer);
     else
         emit_null(out);
-    emit_key(out, "error");
-    emit_str_or_null(out, message->error);
-    emit_key(out, "created_at");
-    emit_time(out, message->created_at);
-    emit_key(out, "due_at");
-    emit_time(out, message->status == MESSAGE_WAITING ? message->due_at : 0);
-    emit_key(out, "settled_at");
-    emit_time(out, message->settled_at);
+    emit_key_str_or_null(out, "error", message->error);
+    emit_key_time(out, "created_at", message->created_at);
+    emit_key_time(out, "due_at", message->status == MESSAGE_WAITING ? message->due_at : 0);
+    emit_key_time(out, "settled_at", message->settled_at);
     emit_close(out, '}');
 }
 
@@ -104,8 +86,7 @@ static void compose_with_secret(struct call *call, const struct result *result)
 {
     struct buf *out = call_scratch();
     compose_webhook_open(out, result->webhook);
-    emit_key(out, "secret");
-    emit_str(out, webhook_secret_text(result->webhook->secret, call->arena));
+    emit_key_str(out, "secret", webhook_secret_text(result->webhook->secret, call->arena));
     emit_close(out, '}');
     reply_set_json(call, outcome_texts[result->outcome].status, buf_str(out));
     if (result->outcome == OUTCOME_CREATED)

@@ -2,8 +2,8 @@
 /* json.h -- writes JSON without building a tree (RFC 8259).
  *
  *     emit_open(out, '{');
- *     emit_key(out, "id");  emit_u64(out, id);
- *     emit_key(out, "name"); emit_str(out, name);
+ *     emit_key_u64(out, "id", id);
+ *     emit_key(out, "list"); ... (what has no function of its own)
  *     emit_close(out, '}');
  *
  * The writer puts the commas: a comma is due when the last byte written is neither '{', '['
@@ -31,5 +31,37 @@ void emit_bool(struct buf *out, bool value);
 void emit_null(struct buf *out);
 void emit_time(struct buf *out, int64_t at);              /* RFC 3339, null for 0 */
 void emit_str_or_null(struct buf *out, struct str value); /* null for an empty one */
+
+/* A member: its name, and its value. */
+static inline void emit_key_u64(struct buf *out, const char *name, uint64_t value)
+{
+    emit_key(out, name);
+    emit_u64(out, value);
+}
+static inline void emit_key_i64(struct buf *out, const char *name, int64_t value)
+{
+    emit_key(out, name);
+    emit_i64(out, value);
+}
+static inline void emit_key_bool(struct buf *out, const char *name, bool value)
+{
+    emit_key(out, name);
+    emit_bool(out, value);
+}
+static inline void emit_key_str(struct buf *out, const char *name, struct str value)
+{
+    emit_key(out, name);
+    emit_str(out, value);
+}
+static inline void emit_key_str_or_null(struct buf *out, const char *name, struct str value)
+{
+    emit_key(out, name);
+    emit_str_or_null(out, value);
+}
+static inline void emit_key_time(struct buf *out, const char *name, int64_t at)
+{
+    emit_key(out, name);
+    emit_time(out, at);
+}
 
 #endif

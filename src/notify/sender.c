@@ -87,10 +87,8 @@ static struct str payload(struct delivery *delivery)
     const struct message *message = &delivery->message;
     struct buf out = {0};
     emit_open(&out, '{');
-    emit_key(&out, "type");
-    emit_str(&out, str_of(topic_names[message->topic]));
-    emit_key(&out, "timestamp");
-    emit_time(&out, message->created_at);
+    emit_key_str(&out, "type", str_of(topic_names[message->topic]));
+    emit_key_time(&out, "timestamp", message->created_at);
     emit_key(&out, "data");
     buf_add_str(&out, message->body);
     emit_close(&out, '}');

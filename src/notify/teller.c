@@ -143,12 +143,9 @@ static void compose_gone(struct buf *out, const struct teller *teller,
     char text[REFERENCE_TEXT_SIZE];
     reference_write(&teller->settings->maker.reference_key, entry->booking_id, text);
     emit_open(out, '{');
-    emit_key(out, "reference");
-    emit_str(out, str_of(text));
-    emit_key(out, "event_id");
-    emit_u64(out, entry->event_id);
-    emit_key(out, "status");
-    emit_str(out, str_of(booking_status_names[entry->to]));
+    emit_key_str(out, "reference", str_of(text));
+    emit_key_u64(out, "event_id", entry->event_id);
+    emit_key_str(out, "status", str_of(booking_status_names[entry->to]));
     emit_close(out, '}');
 }
 
@@ -163,16 +160,11 @@ static struct str booking_body(struct turn *turn, const struct journal_entry *en
         settings->compose_booking(&out, booking, settings->compose_data);
     else
         compose_gone(&out, turn->teller, entry);
-    emit_key(&out, "from");
-    emit_str(&out, str_of(booking_status_names[entry->from]));
-    emit_key(&out, "to");
-    emit_str(&out, str_of(booking_status_names[entry->to]));
-    emit_key(&out, "quantity");
-    emit_u64(&out, entry->quantity);
-    emit_key(&out, "reason");
-    emit_str(&out, str_of(entry->reason));
-    emit_key(&out, "at");
-    emit_time(&out, entry->at);
+    emit_key_str(&out, "from", str_of(booking_status_names[entry->from]));
+    emit_key_str(&out, "to", str_of(booking_status_names[entry->to]));
+    emit_key_u64(&out, "quantity", entry->quantity);
+    emit_key_str(&out, "reason", str_of(entry->reason));
+    emit_key_time(&out, "at", entry->at);
     emit_close(&out, '}');
     return text_of(turn, &out);
 }
