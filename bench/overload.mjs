@@ -5,10 +5,11 @@
 import path from 'node:path';
 import {parseArgs} from 'node:util';
 import {killAll} from './lib/children.mjs';
-import {HOT, PEOPLE, admitCheck, copyOf, countRows, prepared, remove} from './lib/database.mjs';
+import {admitCheck, copyOf, countRows, prepared, remove} from './lib/database.mjs';
 import {line, openLoop, wrk, writeLines} from './lib/load.mjs';
 import {buildTools, makePlace} from './lib/place.mjs';
 import {random, shuffled, upTo} from './lib/random.mjs';
+import {HOT, PEOPLE} from './lib/recipes.mjs';
 import {startAdmit} from './lib/server.mjs';
 
 const usage = `node bench/overload.mjs [options]

@@ -202,6 +202,26 @@ describe('the verbs of make that the documents name', () => {
     });
 });
 
+describe('the programs of the bench', () => {
+    const options = new Map(readdirSync(join(ROOT, 'bench')).filter((name) => name.endsWith('.mjs')).map((name) => [`bench/${name}`, '']));
+
+    for (const program of options.keys()) {
+        it(`start: ${program}`, async () => {
+            options.set(program, await runWell([join(ROOT, program), '--help'], {program: process.execPath}));
+            assert.match(options.get(program), /^ {2}--[a-z]+ /m);
+        });
+    }
+
+    it('have the options that the documents give them', () => {
+        const typed = documents.flatMap((document) => fenced(read(document)).join('').split('\n'))
+            .map((line) => line.match(/^(?:node (bench\/\w+\.mjs)|make (bench|soak) ARGS=)(.*?)(#.*)?$/)).filter(Boolean);
+        assert.ok(typed.length >= 3);
+        for (const [line, program, verb, given] of typed)
+            for (const [flag] of given.matchAll(/--[a-z]+/g))
+                assert.ok(options.get(program ?? `bench/${verb}.mjs`).includes(`  ${flag} `), line);
+    });
+});
+
 describe('what the documents point to', () => {
     const anchors = (text) => [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
         title.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'));
