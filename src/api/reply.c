@@ -55,12 +55,6 @@ void reply_set_empty(struct call *call, int status)
     fresh_reply(call, status, NULL);
 }
 
-void reply_empty(struct call *call, int status)
-{
-    reply_set_empty(call, status);
-    reply_send(call);
-}
-
 void reply_text(struct call *call, int status, const char *content_type, struct str body)
 {
     fresh_reply(call, status, content_type)->body = body;

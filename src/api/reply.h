@@ -14,7 +14,6 @@ void reply_set_json(struct call *call, int status, struct str body);
 void reply_json(struct call *call, int status, struct str body);
 
 void reply_set_empty(struct call *call, int status);
-void reply_empty(struct call *call, int status);
 
 /* A body of any type that lives long enough: a constant, or in the arena. */
 void reply_text(struct call *call, int status, const char *content_type, struct str body);
