@@ -317,7 +317,7 @@ static void read_users(struct call *call, struct store *store)
     for (size_t i = 0; i < list.count && i < limit; i++)
         compose_user(out, list.items[i]);
     uint64_t last = list.count > limit ? list.items[limit - 1]->id : 0;
-    compose_list_close(out, call, (struct str){(const char *)&last, last ? sizeof(last) : 0});
+    compose_list_close_id(out, call, last);
     reply_send(call);
 }
 

@@ -349,6 +349,11 @@ void compose_list_close(struct buf *out, struct call *call, struct str cursor)
     if (encoded.len) set_next_link(call, "cursor", encoded);
 }
 
+void compose_list_close_id(struct buf *out, struct call *call, uint64_t last)
+{
+    compose_list_close(out, call, (struct str){(const char *)&last, last ? sizeof(last) : 0});
+}
+
 void compose_feed_close(struct buf *out, struct call *call, struct str cursor, bool caught_up)
 {
     emit_close(out, ']');

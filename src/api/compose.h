@@ -43,6 +43,8 @@ void compose_etag(char etag[ETAG_SIZE], const struct event *event);
  * 'cursor' is binary; empty where this was the last page. */
 void compose_list_open(struct buf *out);
 void compose_list_close(struct buf *out, struct call *call, struct str cursor);
+/* ... where the cursor is just an id, as parameter_id_cursor() reads it; 0: the last page. */
+void compose_list_close_id(struct buf *out, struct call *call, uint64_t last);
 /* That of a list that goes on for ever: there is always a cursor, as text, for ?after=; the next
  * page is linked where it is worth asking for at once. */
 void compose_feed_close(struct buf *out, struct call *call, struct str cursor, bool caught_up);

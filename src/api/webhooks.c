@@ -275,7 +275,7 @@ static void answer_list(struct call *call, struct store *store)
         last = list.items[i]->id;
         shown++;
     }
-    compose_list_close(out, call, (struct str){(const char *)&last, more ? sizeof(last) : 0});
+    compose_list_close_id(out, call, more ? last : 0);
     reply_send(call);
 }
 
@@ -359,7 +359,7 @@ static void answer_deliveries(struct call *call, struct store *store)
     for (size_t i = 0; i < list.count && i < limit; i++)
         compose_delivery(out, call->api, &list.items[i]);
     uint64_t last = list.count > limit ? list.items[limit - 1].id : 0;
-    compose_list_close(out, call, (struct str){(const char *)&last, last ? sizeof(last) : 0});
+    compose_list_close_id(out, call, last);
     reply_send(call);
 }
 
