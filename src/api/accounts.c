@@ -343,10 +343,7 @@ void users_update(struct call *call)
     field_choice(&fields, "role", REQUIRED, role_names, 3, &role);
     fields_end(&fields);
     if (reply_errors(call)) return;
-    if (!call_path_id(call, 0, &command->user.user.id)) {
-        reply_problem(call, NO_SUCH_USER, (struct str){0});
-        return;
-    }
     command->user.user.role = (enum role)role;
-    call_decide(call, compose_the_user);
+    if (call_path_id(call, NO_SUCH_USER, &command->user.user.id))
+        call_decide(call, compose_the_user);
 }

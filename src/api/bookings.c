@@ -32,10 +32,8 @@ void bookings_create(struct call *call)
     if (reply_errors(call)) return;
     command->book.quantity = (uint32_t)quantity;
     command->book.ticket_type_id = (uint64_t)type_id;
-    if (call_path_id(call, 0, &command->book.event_id))
+    if (call_path_id(call, NO_SUCH_EVENT, &command->book.event_id))
         call_decide(call, compose_booked);
-    else
-        reply_problem(call, NO_SUCH_EVENT, (struct str){0});
 }
 
 /* ---- changing one ---- */

@@ -493,10 +493,13 @@ bool call_manages(const struct call *call, const struct event *event)
     return call->signed_in && actor_manages(&call->actor, call_may_organize(call), event);
 }
 
-bool call_path_id(const struct call *call, size_t index, uint64_t *ret_id)
+bool call_path_id(struct call *call, enum outcome missing, uint64_t *ret_id)
 {
-    assert(index < call->match.variable_count);
-    return str_to_u64(call->match.variables[index], ret_id) && *ret_id > 0 && *ret_id <= INT64_MAX;
+    assert(call->match.variable_count > 0);
+    if (str_to_u64(call->match.variables[0], ret_id) && *ret_id > 0 && *ret_id <= INT64_MAX)
+        return true;
+    reply_problem(call, missing, (struct str){0});
+    return false;
 }
 
 bool call_path_reference(const struct call *call, size_t index, uint64_t *ret_id)

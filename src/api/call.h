@@ -102,10 +102,12 @@ struct command *call_command(struct call *call, enum command_kind kind);
 bool call_may_organize(const struct call *call);
 bool call_manages(const struct call *call, const struct event *event);
 
-/* The variable segment number 'index' as an id; false (and nothing answered) for what is none. */
-bool call_path_id(const struct call *call, size_t index, uint64_t *ret_id);
+/* The first variable segment of the path as an id; false for what is none: then 'missing' has been
+ * answered. */
+bool call_path_id(struct call *call, enum outcome missing, uint64_t *ret_id);
 
-/* ... as the id behind a booking's reference. */
+/* The one number 'index' as the id behind a reference; false (and nothing answered) for what is
+ * none. */
 bool call_path_reference(const struct call *call, size_t index, uint64_t *ret_id);
 
 /* Takes a token from the bucket of the caller, or of his address. False: answered with 429. */

@@ -146,10 +146,7 @@ void classic_status(struct call *call)
 {
     static const struct shower shower = {show_status};
     uint64_t id;
-    if (call_path_id(call, 0, &id))
-        event_look_up(call, id, &shower);
-    else
-        reply_problem(call, NO_SUCH_EVENT, (struct str){0});
+    if (call_path_id(call, NO_SUCH_EVENT, &id)) event_look_up(call, id, &shower);
 }
 
 /* ---- booking and cancelling ---- */

@@ -11,13 +11,6 @@
 
 enum { PAGE_EVENT, PAGE_STATUS }; /* of a snapshot */
 
-bool event_path_id(struct call *call, uint64_t *ret_id)
-{
-    if (call_path_id(call, 0, ret_id)) return true;
-    reply_problem(call, NO_SUCH_EVENT, (struct str){0});
-    return false;
-}
-
 /* ---- reading an event from a body ---- */
 
 static bool read_limit(struct fields *fields, const char *name, int64_t max, uint32_t *ret_limit)
@@ -229,14 +222,14 @@ void events_update(struct call *call)
     update->fields = read_event(&fields, false, &update->event);
     read_type_updates(&fields, update);
     fields_end(&fields);
-    if (!event_path_id(call, &update->event.id) || reply_errors(call)) return;
+    if (!call_path_id(call, NO_SUCH_EVENT, &update->event.id) || reply_errors(call)) return;
     call_decide(call, compose_changed);
 }
 
 void events_delete(struct call *call)
 {
     struct command *command = call_command(call, COMMAND_DELETE_EVENT);
-    if (event_path_id(call, &command->event_id)) call_decide(call, compose_changed);
+    if (call_path_id(call, NO_SUCH_EVENT, &command->event_id)) call_decide(call, compose_changed);
 }
 
 /* ---- showing one, from memory where it is there ---- */
@@ -380,14 +373,14 @@ void events_show(struct call *call)
 {
     static const struct shower shower = {show_event};
     uint64_t id;
-    if (event_path_id(call, &id)) event_look_up(call, id, &shower);
+    if (call_path_id(call, NO_SUCH_EVENT, &id)) event_look_up(call, id, &shower);
 }
 
 void events_status(struct call *call)
 {
     static const struct shower shower = {show_status};
     uint64_t id;
-    if (event_path_id(call, &id)) event_look_up(call, id, &shower);
+    if (call_path_id(call, NO_SUCH_EVENT, &id)) event_look_up(call, id, &shower);
 }
 
 /* ---- finding ---- */

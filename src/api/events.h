@@ -13,9 +13,6 @@ struct shower {
     void (*show)(struct call *call, struct snapshot *snapshot);
 };
 
-/* The id that the path names; false: answered. */
-bool event_path_id(struct call *call, uint64_t *ret_id);
-
 /* Can he see the event? A draft is as good as none but for its managers. 'actor' is NULL for
  * nobody. */
 bool event_is_visible(const struct actor *actor, bool may_organize, const struct event *event);

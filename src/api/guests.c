@@ -22,11 +22,7 @@ static void read_for_managers(struct call *call, struct store *store)
 
 static void ask(struct call *call, struct guests *guests)
 {
-    if (reply_errors(call)) return;
-    if (!call_path_id(call, 0, &call->id)) {
-        reply_problem(call, NO_SUCH_EVENT, (struct str){0});
-        return;
-    }
+    if (reply_errors(call) || !call_path_id(call, NO_SUCH_EVENT, &call->id)) return;
     guests->query.event_id = call->id;
     call->state = guests;
     call_read(call, read_for_managers);

@@ -219,7 +219,7 @@ void events_stream(struct call *call)
 {
     static const struct shower shower = {open_event};
     uint64_t id;
-    if (!event_path_id(call, &id) || !has_room(call)) return;
+    if (!call_path_id(call, NO_SUCH_EVENT, &id) || !has_room(call)) return;
     call->channel = channel_join(call->api, id); /* before looking, or a change could be missed */
     event_look_up(call, id, &shower);
 }

@@ -227,13 +227,6 @@ static struct webhook *find(struct call *call, struct store *store)
     return NULL;
 }
 
-static bool has_id(struct call *call)
-{
-    if (call_path_id(call, 0, &call->id)) return true;
-    reply_problem(call, NO_SUCH_WEBHOOK, (struct str){0});
-    return false;
-}
-
 static void answer_one(struct call *call, struct store *store)
 {
     struct webhook *webhook = find(call, store);
@@ -245,7 +238,7 @@ static void answer_one(struct call *call, struct store *store)
 
 void webhooks_show(struct call *call)
 {
-    if (has_id(call)) call_read(call, answer_one);
+    if (call_path_id(call, NO_SUCH_WEBHOOK, &call->id)) call_read(call, answer_one);
 }
 
 struct list_query {
@@ -307,23 +300,21 @@ void webhooks_update(struct call *call)
         command->webhook.fields |= WEBHOOK_FIELD_STATUS;
     }
     fields_end(&fields);
-    if (reply_errors(call) || !has_id(call)) return;
-    webhook->id = call->id;
-    call_decide(call, compose_changed);
+    if (!reply_errors(call) && call_path_id(call, NO_SUCH_WEBHOOK, &webhook->id))
+        call_decide(call, compose_changed);
 }
 
 void webhooks_delete(struct call *call)
 {
     struct command *command = call_command(call, COMMAND_DELETE_WEBHOOK);
-    if (!has_id(call)) return;
-    command->webhook.webhook.id = call->id;
-    call_decide(call, compose_gone);
+    if (call_path_id(call, NO_SUCH_WEBHOOK, &command->webhook.webhook.id))
+        call_decide(call, compose_gone);
 }
 
 void webhooks_rotate(struct call *call)
 {
     struct command *command = call_command(call, COMMAND_UPDATE_WEBHOOK);
-    if (!has_id(call)) return;
+    if (!call_path_id(call, NO_SUCH_WEBHOOK, &call->id)) return;
     command->webhook.fields = WEBHOOK_FIELD_SECRET;
     command->webhook.webhook = (struct webhook){
         .id = call->id,
@@ -336,7 +327,7 @@ void webhooks_rotate(struct call *call)
 void webhooks_test(struct call *call)
 {
     struct command *command = call_command(call, COMMAND_TEST_WEBHOOK);
-    if (!has_id(call)) return;
+    if (!call_path_id(call, NO_SUCH_WEBHOOK, &call->id)) return;
     command->webhook.webhook.id = call->id;
     call_decide(call, compose_accepted);
 }
@@ -374,7 +365,7 @@ void webhooks_deliveries(struct call *call)
     query->limit = parameter_limit(&parameters) + 1;
     parameter_id_cursor(&parameters, &query->before);
     parameters_end(&parameters);
-    if (reply_errors(call) || !has_id(call)) return;
+    if (reply_errors(call) || !call_path_id(call, NO_SUCH_WEBHOOK, &call->id)) return;
     query->webhook_id = call->id;
     call->state = query;
     call_read(call, answer_deliveries);
@@ -400,7 +391,7 @@ static void redeliver_own(struct call *call, struct store *store)
 void webhooks_redeliver(struct call *call)
 {
     struct command *command = call_command(call, COMMAND_RETRY);
-    if (!has_id(call)) return;
+    if (!call_path_id(call, NO_SUCH_WEBHOOK, &call->id)) return;
     if (call_path_reference(call, 1, &command->message_id) && command->message_id >> 58 == 1) {
         command->message_id &= ~DELIVERY;
         call_read(call, redeliver_own);
