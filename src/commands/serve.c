@@ -82,12 +82,6 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static size_t processors(void)
-{
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count > 0 ? (size_t)count : 1;
-}
-
 /* How others reach us. */
 static const char *public_address(const struct options *options, uint16_t port, struct arena *arena)
 {
@@ -213,7 +207,7 @@ static struct notify *start_notify(const struct options *options, const struct k
 static int run(const struct options *options, struct sandbox *sandbox,
                const struct mail_templates *templates, struct arena *arena, const sigset_t *signals)
 {
-    size_t cores = processors();
+    size_t cores = engine_processors();
     unsigned loops = options->http_loops ? (unsigned)options->http_loops
                      : cores > 3         ? (unsigned)cores / 2
                                          : 1;

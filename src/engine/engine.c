@@ -18,6 +18,7 @@ enum {
     SNAPSHOT_KEPT_US = 750000,
     FOLLOW_EVERY_MS = 500,
     LANES_SHARED = 2,
+    READERS_LEAST = 2,
     READERS_SHARED_LEAST = 4, /* they wait for the network more than for a processor */
 };
 
@@ -48,18 +49,18 @@ static void stores_close(struct stores *stores)
         store_close(stores->writers[i - 1]);
 }
 
-static size_t processors(void)
+size_t engine_processors(void)
 {
     long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count > 2 ? (size_t)count : 2;
+    return count > 0 ? (size_t)count : 1;
 }
 
 /* How many lanes and readers; false with an error. */
 static bool count_threads(const struct engine_settings *settings, bool is_shared, size_t *ret_lanes,
                           size_t *ret_readers, struct arena *arena, const char **ret_error)
 {
-    size_t readers = processors();
-    if (is_shared && readers < READERS_SHARED_LEAST) readers = READERS_SHARED_LEAST;
+    size_t readers = engine_processors(), least = is_shared ? READERS_SHARED_LEAST : READERS_LEAST;
+    if (readers < least) readers = least;
     *ret_lanes = settings->lanes ? settings->lanes : is_shared ? LANES_SHARED : 1;
     *ret_readers = settings->readers ? settings->readers : readers;
     /* More must not seem to do something. */

@@ -36,6 +36,9 @@ struct engine {
     struct bell news; /* rung by the lanes when they wrote something, for src/notify */
 };
 
+/* The machine's processors, by which threads are counted where no setting does; 1 at least. */
+size_t engine_processors(void);
+
 /* Opens the store (bringing its schema up to date) and starts the threads. 'settings_made' is
  * called with the writer before that, to get or make what is kept in the store's settings; it
  * returns NULL or what is wrong. On failure NULL and a sentence in *ret_error. */
