@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "base/clock.h"
+
 /* The pthread calls below fail only when they are called wrongly. */
 static void must(int error)
 {
@@ -21,14 +23,21 @@ void wait_cond_init(pthread_cond_t *condition)
     must(pthread_condattr_destroy(&attributes));
 }
 
+struct timespec deadline_at(int64_t monotonic_us)
+{
+    return (struct timespec){monotonic_us / 1000000, monotonic_us % 1000000 * 1000};
+}
+
 struct timespec deadline_in(long ms)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += ms % 1000 * 1000000L;
-    if (at.tv_nsec >= 1000000000L) at.tv_sec++, at.tv_nsec -= 1000000000L;
-    return at;
+    return deadline_at(clock_monotonic_us() + (int64_t)ms * 1000);
+}
+
+void sleep_ms(unsigned ms)
+{
+    struct timespec left = {ms / 1000, (long)(ms % 1000) * 1000000};
+    while (nanosleep(&left, &left) != 0)
+        ;
 }
 
 void bell_init(struct bell *bell)

@@ -14,11 +14,16 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 
 /* A condition whose waits are timed by the monotonic clock: with what deadline_in() says. */
 void wait_cond_init(pthread_cond_t *condition);
 struct timespec deadline_in(long ms);
+struct timespec deadline_at(int64_t monotonic_us);
+
+/* Sleeps for all of it, whatever signals come. */
+void sleep_ms(unsigned ms);
 
 struct bell {
     pthread_mutex_t mutex;

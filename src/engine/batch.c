@@ -27,6 +27,18 @@ enum {
     REPLAY_KEPT_MS = 24 * 60 * 60 * 1000,
 };
 
+int64_t system_now(void *data)
+{
+    (void)data;
+    return clock_now_ms();
+}
+
+void system_pause(unsigned ms, void *data)
+{
+    (void)data;
+    sleep_ms(ms);
+}
+
 void batcher_free(struct batcher *batcher)
 {
     arena_free(&batcher->arena);

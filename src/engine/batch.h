@@ -77,6 +77,10 @@ struct batcher {
     struct mark lost_mark;
 };
 
+/* The system's own, for 'now' and 'pause' above. */
+int64_t system_now(void *data);
+void system_pause(unsigned ms, void *data);
+
 void batcher_free(struct batcher *batcher); /* what it allocated; the store is its owner's */
 
 /* Runs up to BATCH_MAX tasks as one batch, in order; a command_is_alone() only by itself. Each of

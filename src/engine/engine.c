@@ -2,10 +2,8 @@
 #include "engine/engine.h"
 
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "engine/errand.h"
 #include "engine/follower.h"
 #include "engine/lane.h"
@@ -21,18 +19,6 @@ enum {
     READERS_LEAST = 2,
     READERS_SHARED_LEAST = 4, /* they wait for the network more than for a processor */
 };
-
-static int64_t wall_clock(void *data)
-{
-    (void)data;
-    return clock_now_ms();
-}
-
-static void sleep_a_little(unsigned ms, void *data)
-{
-    (void)data;
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
-}
 
 /* What engine_start() opens before there is an engine; all of it is closed when one fails. */
 struct stores {
@@ -130,8 +116,8 @@ static void start_lanes(struct engine *engine, const struct engine_settings *set
             .news = &engine->news,
             .keep_cancelled_ms = settings->keep_cancelled_ms,
             .tells = settings->tells,
-            .now = wall_clock,
-            .pause = sleep_a_little,
+            .now = system_now,
+            .pause = system_pause,
             .counts = &engine->lanes[i].counts,
         };
         engine->lanes[i].lane = lane_start(&batcher, settings->queue_depth);

@@ -2,9 +2,6 @@
 #include "engine/errand.h"
 
 #include <pthread.h>
-#include <time.h>
-
-#include "base/clock.h"
 
 struct errand {
     struct task task;
@@ -59,26 +56,14 @@ enum outcome errand_run(struct lane *lane, const struct command *command, struct
     return errand_end(&errand);
 }
 
-static int64_t now(void *data)
-{
-    (void)data;
-    return clock_now_ms();
-}
-
-static void pause_a_little(unsigned ms, void *data)
-{
-    (void)data;
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
-}
-
 enum outcome errand_run_alone(struct store *writer, const struct command *command,
                               struct errand_take take)
 {
     struct batch_counts counts = {0};
     struct batcher batcher = {
         .store = writer,
-        .now = now,
-        .pause = pause_a_little,
+        .now = system_now,
+        .pause = system_pause,
         .counts = &counts,
         .keep_cancelled_ms = 1,
     };

@@ -3,8 +3,8 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/wait.h"
 #include "store/driver.h"
 
 struct faulty_store {
@@ -19,13 +19,6 @@ struct faulty_store {
 static struct faulty_store *faulty(struct store *store)
 {
     return (struct faulty_store *)store;
-}
-
-static void sleep_ms(unsigned ms)
-{
-    struct timespec left = {ms / 1000, (long)(ms % 1000) * 1000000};
-    while (nanosleep(&left, &left) != 0)
-        ;
 }
 
 /* What is to happen here; being slow has happened when this returns. */

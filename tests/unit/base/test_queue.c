@@ -6,10 +6,10 @@
 #include <cmocka.h>
 
 #include <stdatomic.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/queue.h"
+#include "base/wait.h"
 
 struct item {
     int number;
@@ -19,11 +19,6 @@ struct item {
 static int number_of(struct link *link)
 {
     return LINK_OWNER(link, struct item, link)->number;
-}
-
-static void sleep_ms(int ms)
-{
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
 }
 
 static void a_list_gives_back_in_order(void **state)
