@@ -6,13 +6,6 @@
 
 #include "base/wait.h"
 
-/* The pthread calls below fail only when they are called wrongly. */
-static void must(int error)
-{
-    assert(error == 0);
-    (void)error;
-}
-
 void queue_init(struct queue *queue, size_t depth)
 {
     assert(depth > 0);

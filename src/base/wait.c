@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/wait.h"
 
-#include <assert.h>
 #include <errno.h>
 
 #include "base/clock.h"
-
-/* The pthread calls below fail only when they are called wrongly. */
-static void must(int error)
-{
-    assert(error == 0);
-    (void)error;
-}
 
 void wait_cond_init(pthread_cond_t *condition)
 {

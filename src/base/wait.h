@@ -11,11 +11,19 @@
 #ifndef BASE_WAIT_H
 #define BASE_WAIT_H
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
+
+/* For calls of pthread that fail only when they are called wrongly. */
+static inline void must(int error)
+{
+    assert(error == 0);
+    (void)error;
+}
 
 /* A condition whose waits are timed by the monotonic clock: with what deadline_in() says. */
 void wait_cond_init(pthread_cond_t *condition);

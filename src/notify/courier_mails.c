@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/queue.h"
+#include "base/wait.h"
 #include "notify/courier_internal.h"
 #include "notify/trip.h"
 
@@ -130,7 +131,7 @@ struct mails *mails_start(const struct courier_settings *settings, const struct 
     mails->server = server;
     mails->count = mails->running = settings->each_most;
     pthread_mutex_init(&mails->mutex, NULL);
-    pthread_cond_init(&mails->one_ended, NULL);
+    wait_cond_init(&mails->one_ended);
     queue_init(&mails->queue, settings->depth);
     for (size_t i = 0; i < mails->count; i++) {
         struct mailer *mailer = &mails->mailers[i];
@@ -161,11 +162,11 @@ void mails_close(struct mails *mails)
 /* Until all have ended or the time is over. */
 static void wait_for_all(struct mails *mails, int64_t until_us)
 {
-    struct timespec at = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+    struct timespec deadline = deadline_at(until_us);
     int error = 0;
     pthread_mutex_lock(&mails->mutex);
     while (mails->running && error == 0)
-        error = pthread_cond_clockwait(&mails->one_ended, &mails->mutex, CLOCK_MONOTONIC, &at);
+        error = pthread_cond_timedwait(&mails->one_ended, &mails->mutex, &deadline);
     pthread_mutex_unlock(&mails->mutex);
 }
 
