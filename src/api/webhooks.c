@@ -19,9 +19,6 @@ enum {
 #define ALL_TOPICS    ((1u << (LAST_TOPIC + 1)) - (1u << FIRST_TOPIC))
 #define OLD_SECRET_MS (INT64_C(24) * 60 * 60 * 1000)
 
-static const char *const webhook_status_names[] = {"none", "on", "off", "disabled"};
-static const char *const message_status_names[] = {"none", "waiting", "sent", "parked"};
-
 /* ---- as they are shown ---- */
 
 static void compose_types(struct buf *out, uint32_t topics)

@@ -15,8 +15,6 @@ static const char usage[] = "admit outbox list [waiting|parked|sent] [settings]\
 
 enum { PAGE = 200 };
 
-static const char *const status_names[] = {"none", "waiting", "sent", "parked"};
-
 static int help(void)
 {
     printf("usage: %s\n\n"
@@ -66,8 +64,8 @@ static int print_message(const struct message *message, void *data)
     if (message->status == MESSAGE_WAITING) time_format(message->due_at, due);
     if (message->webhook_id) snprintf(way, sizeof(way), "webhook %" PRIu64, message->webhook_id);
     printf("%" PRIu64 "\t%s\t%s\t%s\t%u\t%s\t%s\t%d\t%.*s\n", message->id,
-           status_names[message->status], way, topic_names[message->topic], message->tries, created,
-           due, message->answer, STR_FMT(message->error));
+           message_status_names[message->status], way, topic_names[message->topic], message->tries,
+           created, due, message->answer, STR_FMT(message->error));
     return 0;
 }
 
@@ -106,7 +104,7 @@ static int change(struct store *store, enum command_kind kind, const char *which
 
 static int list(struct store *store, const char *name)
 {
-    int status = name ? NAME_INDEX(status_names, str_of(name)) : -1;
+    int status = name ? NAME_INDEX(message_status_names, str_of(name)) : -1;
     if (name && status < 1)
         return command_fail("the status is \"%s\": waiting, parked or sent is needed", name);
     return each_message(store, status, print_message, NULL);

@@ -44,6 +44,20 @@ const char *const topic_names[TOPIC_COUNT] = {
     [TOPIC_WEBHOOK_DISABLED] = "webhook.disabled",
 };
 
+const char *const message_status_names[4] = {
+    "none",
+    [MESSAGE_WAITING] = "waiting",
+    [MESSAGE_SENT] = "sent",
+    [MESSAGE_PARKED] = "parked",
+};
+
+const char *const webhook_status_names[4] = {
+    "none",
+    [WEBHOOK_ON] = "on",
+    [WEBHOOK_OFF] = "off",
+    [WEBHOOK_DISABLED] = "disabled",
+};
+
 int name_index(const char *const *names, size_t count, struct str name)
 {
     for (size_t i = 0; i < count; i++)

@@ -169,6 +169,7 @@ struct notice {
 
 /* The numbers are stored: never change one. */
 enum message_status { MESSAGE_WAITING = 1, MESSAGE_SENT, MESSAGE_PARKED };
+extern const char *const message_status_names[4];
 
 /* One message, one way: to a webhook, or by mail to a user. */
 struct message {
@@ -194,6 +195,7 @@ struct outbox_position {
 
 /* The numbers are stored: never change one. */
 enum webhook_status { WEBHOOK_ON = 1, WEBHOOK_OFF, WEBHOOK_DISABLED };
+extern const char *const webhook_status_names[4];
 
 enum { WEBHOOK_SECRET_SIZE = 32, WEBHOOK_URL_MAX_BYTES = 2000 };
 
