@@ -569,6 +569,16 @@ static bool bring_up_to_date(const struct opening *opening, bool migrate)
     return true;
 }
 
+/* With the other connections to this file. */
+static bool share_filter(const struct opening *opening)
+{
+    struct stat status;
+    if (stat(opening->path, &status) < 0)
+        return refuse(opening, "%s cannot be found: %s.", opening->path, strerror(errno));
+    opening->store->filter = bucket_filter_open(status.st_dev, status.st_ino);
+    return true;
+}
+
 static bool open_store(const struct opening *opening, bool migrate)
 {
     struct sqlite_store *store = opening->store;
@@ -579,6 +589,7 @@ static bool open_store(const struct opening *opening, bool migrate)
         !run_text(opening, writes ? PRAGMAS_OF_WRITER : PRAGMAS_OF_READER) ||
         !bring_up_to_date(opening, writes && migrate))
         return false;
+    if (!share_filter(opening)) return false;
     if (!writes) return true;
     sqlite3_wal_hook(store->db, wal_grew, store);
     load_sequences(store);
@@ -597,6 +608,7 @@ static void sqlite_close(struct store *base)
     assert(code == SQLITE_OK);
     (void)code;
     if (store->lock >= 0) close(store->lock);
+    bucket_filter_close(store->filter);
     replay_index_free(&store->replays);
     free(store);
 }

@@ -15,6 +15,7 @@
 
 #include <sqlite3.h>
 
+#include "store/bucket_filter.h"
 #include "store/driver.h"
 #include "store/replay_index.h"
 #include "store/sqlite_statements.h"
@@ -63,6 +64,8 @@ struct sqlite_store {
         struct sqlite_value values[JOURNAL_AT_ONCE * JOURNAL_COLUMNS];
         size_t count; /* values of rows that are not written yet */
     } journal;
+
+    struct bucket_filter *filter; /* of bookings_by_user; NULL while it is being opened */
 
     struct replay_index replays; /* which row of 'idempotency' answers to which key */
 

@@ -196,7 +196,9 @@ static void load_newest(struct sqlite_store *store, struct newest_entry *entry)
     entry->loaded = true;
     /* The newest that waits counts only where none has its tickets, in whatever bucket. */
     bool sure = false;
-    for (int64_t at = buckets.last; at >= buckets.first && !sure; at--) {
+    for (int64_t at = buckets.last; !sure; at--) {
+        at = bucket_filter_next(store->filter, buckets.first, at, entry->user_id);
+        if (at < buckets.first) break;
         sqlite3_stmt *rows =
             QUERY(store, NEWEST, NUM(at), NUM(entry->user_id), NUM(entry->event_id));
         if (!sqlite_next(store, rows)) continue;

@@ -7,7 +7,11 @@
 #include "base/json.h"
 #include "store/sqlite_internal.h"
 
-enum { MANY_USERS = 64 }; /* fewer: their bookings are looked for user by user */
+enum {
+    MANY_USERS = 64,       /* fewer: their bookings are looked for user by user */
+    FEW_BUCKETS = 32,      /* of bookings; looking into as many is not worth avoiding */
+    DESCRIBED_AT_ONCE = 2, /* of them, a millisecond each */
+};
 
 struct views {
     struct booking_view **items;
@@ -117,6 +121,20 @@ enum store_status sqlite_find_booking(struct store *base, uint64_t id, struct ar
     return sqlite_end_read(store);
 }
 
+/* For who walks here next. Below the newest bucket nothing is added any more: ids rise from commit
+ * to commit. */
+static void describe_buckets(struct sqlite_store *store, const struct sqlite_buckets *buckets)
+{
+    for (int i = 0; i < DESCRIBED_AT_ONCE; i++) {
+        int64_t at = bucket_filter_unknown(store->filter, buckets->first, buckets->last - 1);
+        if (at < buckets->first) return;
+        sqlite3_stmt *rows = QUERY(store, BUCKET_USERS, NUM(at));
+        while (sqlite_next(store, rows))
+            bucket_filter_add(store->filter, at, sqlite_u64(rows, 0));
+        if (store->status == STORE_OK) bucket_filter_complete(store->filter, at);
+    }
+}
+
 /* The newest bucket first, each no further than the page is long. */
 static void bookings_by_user(struct sqlite_store *store, const struct booking_query *query,
                              enum sqlite_statement which, struct sqlite_value users,
@@ -125,8 +143,12 @@ static void bookings_by_user(struct sqlite_store *store, const struct booking_qu
     struct sqlite_buckets buckets = sqlite_buckets(store, query->event_id);
     uint64_t before = id_below(query->before);
     int64_t newest = (int64_t)((before - 1) / BOOKINGS_BUCKET);
-    int64_t at = buckets.last < newest ? buckets.last : newest;
-    for (; at >= buckets.first && views->count < query->limit; at--) {
+    int looked = 0;
+    for (int64_t at = buckets.last < newest ? buckets.last : newest; views->count < query->limit;
+         at--, looked++) {
+        if (query->user_id)
+            at = bucket_filter_next(store->filter, buckets.first, at, query->user_id);
+        if (at < buckets.first) break;
         const struct sqlite_value values[] = {NUM(at),
                                               users,
                                               NUM(before),
@@ -135,6 +157,7 @@ static void bookings_by_user(struct sqlite_store *store, const struct booking_qu
                                               NUM(query->limit - views->count)};
         take_views(store, sqlite_query(store, which, values, 6), views, arena);
     }
+    if (query->user_id && looked > FEW_BUCKETS) describe_buckets(store, &buckets);
 }
 
 static bool user_has_words(struct sqlite_store *store, uint64_t user_id, const struct words *words,

@@ -63,6 +63,8 @@
                "(SELECT max(id) FROM bookings) / 8192")                                            \
     X(BUCKETS_OF_EVENT, "SELECT (SELECT min(id) FROM bookings WHERE event_id = ?1) / 8192, "       \
                         "(SELECT max(id) FROM bookings WHERE event_id = ?1) / 8192")               \
+    X(BUCKET_USERS, "SELECT DISTINCT user_id FROM bookings INDEXED BY bookings_by_user "           \
+                    "WHERE id / 8192 = ?1")                                                        \
     X(NEWEST, "SELECT id, status FROM bookings INDEXED BY bookings_by_user "                       \
               "WHERE id / 8192 = ?1 AND user_id = ?2 AND event_id = ?3 AND status IN (1, 2, 3) "   \
               "ORDER BY status = 1, id DESC LIMIT 1")                                              \

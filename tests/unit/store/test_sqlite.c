@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "store/bucket_filter.h"
 #include "store/schema.h"
 #include "store/sqlite_statements.h"
 
@@ -685,6 +686,71 @@ static void the_log_does_not_grow_without_end(void **state)
     expect_sound(box);
 }
 
+/* ---- histories ---- */
+
+enum { HISTORY_BUCKETS = 200, HISTORY_EVERY = 40, SOMEBODY = 7 };
+
+/* The buckets of the bookings that somebody is shown, the newest first. */
+static size_t history_of(struct box_office *box, uint64_t user_id, int64_t *ret_buckets)
+{
+    struct booking_query query = {.user_id = user_id, .status = -1, .limit = HISTORY_BUCKETS};
+    struct booking_list list;
+    OK(store_list_bookings(box->reader, &query, &box->arena, &list));
+    for (size_t i = 0; i < list.count; i++) {
+        assert_int_equal(list.items[i]->row.user_id, user_id);
+        ret_buckets[i] = (int64_t)(list.items[i]->row.id / 8192);
+    }
+    return list.count;
+}
+
+/* A history is the same before the buckets are described, meanwhile and afterwards, and after it
+ * few are left to look into. */
+static void a_long_history_is_found_through_few_buckets(void **state)
+{
+    struct box_office *box = *state;
+    const struct event *event = NEW_EVENT(box, 1000);
+    const char *path = file_of(box, "admit.db");
+    raw(path,
+        arena_printf(&box->arena,
+                     "INSERT INTO users (id, name, password_hash, role, created_at, erased_at) "
+                     "VALUES (%d, 'Somebody', '', 0, 1, 0), (8, 'Another', '', 0, 1, 0);"
+                     "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n "
+                     "WHERE i < %d) INSERT INTO bookings SELECT 8192 * i + 5, "
+                     "iif(i %% %d = 3, %d, 8), %ju, %ju, 1, 3, 0, 0, 1, 1, 0 FROM n",
+                     SOMEBODY, HISTORY_BUCKETS - 1, HISTORY_EVERY, SOMEBODY, (uintmax_t)event->id,
+                     (uintmax_t)event->types[0].id)
+            .data);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    struct bucket_filter *filter = bucket_filter_open(status.st_dev, status.st_ino);
+    int64_t seen[HISTORY_BUCKETS], unknown;
+    do {
+        unknown = bucket_filter_unknown(filter, 0, HISTORY_BUCKETS - 2);
+        assert_int_equal(history_of(box, SOMEBODY, seen), HISTORY_BUCKETS / HISTORY_EVERY);
+        for (int i = 0; i < HISTORY_BUCKETS / HISTORY_EVERY; i++)
+            assert_int_equal(seen[i], 163 - HISTORY_EVERY * i);
+        assert_int_equal(history_of(box, 8, seen),
+                         HISTORY_BUCKETS - HISTORY_BUCKETS / HISTORY_EVERY);
+    } while (bucket_filter_unknown(filter, 0, HISTORY_BUCKETS - 2) < unknown);
+
+    /* Until a walk is short enough; the newest bucket may still grow. */
+    size_t left = 0;
+    for (int64_t at = HISTORY_BUCKETS - 1; (at = bucket_filter_next(filter, 0, at, SOMEBODY)) >= 0;
+         at--)
+        left++;
+    assert_in_range(left, 1 + HISTORY_BUCKETS / HISTORY_EVERY, 32);
+    assert_int_equal(bucket_filter_unknown(filter, 0, HISTORY_BUCKETS - 1), HISTORY_BUCKETS - 1);
+    bucket_filter_close(filter);
+    raw(path,
+        arena_printf(
+            &box->arena,
+            "INSERT INTO bookings VALUES (8192 * %d + 9, %d, %ju, %ju, 1, 3, 0, 0, 1, 1, 0)",
+            HISTORY_BUCKETS - 1, SOMEBODY, (uintmax_t)event->id, (uintmax_t)event->types[0].id)
+            .data);
+    assert_int_equal(history_of(box, SOMEBODY, seen), 1 + HISTORY_BUCKETS / HISTORY_EVERY);
+    assert_int_equal(seen[0], HISTORY_BUCKETS - 1);
+}
+
 /* ---- statements ---- */
 
 static const char *plan_of(struct box_office *box, sqlite3 *db, const char *text)
@@ -806,6 +872,7 @@ int main(void)
         STORE_TEST(a_backup_is_one_state_while_somebody_writes),
         STORE_TEST(a_backup_replaces_nothing_and_leaves_nothing),
         STORE_TEST(the_log_does_not_grow_without_end),
+        STORE_TEST(a_long_history_is_found_through_few_buckets),
         STORE_TEST(no_statement_scans_a_table_that_grows),
         STORE_TEST(many_and_few_matches_are_paged_alike),
     };
