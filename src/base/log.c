@@ -368,3 +368,15 @@ void log_write(enum log_level level, const char *message, const struct log_field
     }
     pthread_mutex_unlock(&logger.mutex);
 }
+
+void trouble_is(struct trouble *trouble, struct str reason)
+{
+    if (!trouble->there) log_warn(trouble->what, LOG_STR("reason", reason));
+    trouble->there = true;
+}
+
+void trouble_over(struct trouble *trouble)
+{
+    if (trouble->there) log_info("that is over", LOG_STR("what", str_of(trouble->what)));
+    trouble->there = false;
+}

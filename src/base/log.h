@@ -58,4 +58,13 @@ void log_write(enum log_level level, const char *message, const struct log_field
 #define log_warn(...)  LOG_AT(LOG_WARN, __VA_ARGS__)
 #define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__)
 
+/* What is tried again and again is told once when it begins to fail, and once when it works again.
+ * One thread's. */
+struct trouble {
+    const char *what; /* "messages cannot be written" */
+    bool there;
+};
+void trouble_is(struct trouble *trouble, struct str reason);
+void trouble_over(struct trouble *trouble);
+
 #endif

@@ -18,7 +18,7 @@ struct follower {
     struct arena arena;
     bool has_seen; /* 'seen' is the store's version that the directory holds */
     uint64_t seen;
-    bool failing;
+    struct trouble trouble;
 };
 
 /* The order matters: what is committed after its question is in a later version, and what a lane
@@ -55,26 +55,17 @@ static void refresh_watched(struct follower *follower)
     }
 }
 
-/* Said once, not twice a second. */
-static void follow_and_tell(struct follower *follower)
-{
-    enum store_status status = follow(follower);
-    bool failing = status != STORE_OK;
-    if (failing && !follower->failing)
-        log_warn("roles and revocations cannot be followed",
-                 LOG_STR("status", str_of(store_status_text(status))),
-                 LOG_STR("error", str_of(store_error(follower->reader))));
-    if (!failing && follower->failing) log_info("roles and revocations are followed again");
-    follower->failing = failing;
-}
-
 static void *follower_run(void *data)
 {
     struct follower *follower = data;
     pthread_setname_np(pthread_self(), "follower");
     do {
-        follow_and_tell(follower);
-        if (!follower->failing) refresh_watched(follower);
+        if (follow(follower) == STORE_OK) {
+            trouble_over(&follower->trouble);
+            refresh_watched(follower);
+        } else {
+            trouble_is(&follower->trouble, str_of(store_error(follower->reader)));
+        }
     } while (bell_wait(&follower->bell, follower->period_ms));
     return NULL;
 }
@@ -88,6 +79,7 @@ struct follower *follower_start(struct store *reader, struct directory *director
     follower->directory = directory;
     follower->snapshots = snapshots;
     follower->period_ms = period_ms;
+    follower->trouble.what = "roles and revocations cannot be followed";
     bell_init(&follower->bell);
     if (pthread_create(&follower->thread, NULL, follower_run, follower) != 0) abort();
     return follower;

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "notify/workers.h"
 
 enum { PAUSE_MOST_MS = 6 * 60 * 60 * 1000 };
@@ -32,18 +31,6 @@ bool webhook_may_hear(const struct notify_settings *settings, const struct webho
         return false;
     if (webhook->everything) return role == ROLE_ADMIN;
     return settings->open_organizing || role != ROLE_USER;
-}
-
-void trouble_is(struct trouble *trouble, struct str reason)
-{
-    if (!trouble->there) log_warn(trouble->what, LOG_STR("reason", reason));
-    trouble->there = true;
-}
-
-void trouble_over(struct trouble *trouble)
-{
-    if (trouble->there) log_info("that is over", LOG_STR("what", str_of(trouble->what)));
-    trouble->there = false;
 }
 
 struct notify *notify_start(const struct notify_settings *settings, struct arena *arena,

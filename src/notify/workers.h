@@ -23,12 +23,4 @@ void sender_stop(
  * message was written, or have another role. Whose event it is, is for the caller to say. */
 bool webhook_may_hear(const struct notify_settings *settings, const struct webhook *webhook);
 
-/* Once when it begins to go wrong, and once when it goes again. */
-struct trouble {
-    const char *what; /* "messages cannot be written" */
-    bool there;
-};
-void trouble_is(struct trouble *trouble, struct str reason);
-void trouble_over(struct trouble *trouble);
-
 #endif

@@ -363,6 +363,23 @@ static void stopping_twice_or_without_a_start_does_no_harm(void **state)
     assert_string_equal(behind_time(contents(stderr_name)), "info  alive\n");
 }
 
+static void trouble_is_told_when_it_begins_and_when_it_ends(void **state)
+{
+    (void)state;
+    struct trouble trouble = {.what = "mail cannot be sent"};
+    trouble_over(&trouble);
+    assert_string_equal(contents(stderr_name), "");
+    trouble_is(&trouble, STR("no answer"));
+    trouble_is(&trouble, STR("no answer again"));
+    assert_string_equal(behind_time(contents(stderr_name)),
+                        "warn  mail cannot be sent reason=\"no answer\"\n");
+    trouble_over(&trouble);
+    trouble_over(&trouble);
+    assert_non_null(
+        strstr(contents(stderr_name), "info  that is over what=\"mail cannot be sent\"\n"));
+    assert_int_equal(count_of(contents(stderr_name), "\n"), 2);
+}
+
 #define LOG_TEST(test) cmocka_unit_test_setup_teardown(test, redirect, restore)
 
 int main(void)
@@ -382,6 +399,7 @@ int main(void)
         LOG_TEST(a_full_disk_is_told_to_stderr_once),
         LOG_TEST(lines_that_nobody_takes_are_dropped_and_counted),
         LOG_TEST(lines_of_many_threads_come_whole_and_in_each_ones_order),
+        LOG_TEST(trouble_is_told_when_it_begins_and_when_it_ends),
         LOG_TEST(stopping_twice_or_without_a_start_does_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
