@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "notify/workers.h"
 
 enum {
