@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check.h -- rules 1 and 7, proved from the rows of any store that keeps tables.
+/* check.h -- rules 1 and 7, proved from the rows of any store.
  *
  * A driver yields rows of whole numbers, all of one consistent state; what must agree with what
  * is decided here, once. */
