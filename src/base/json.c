@@ -29,11 +29,6 @@ void emit_name(struct buf *out, struct str name)
     buf_add(out, "\":", 2);
 }
 
-static bool is_plain(char c)
-{
-    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
-}
-
 static void escape_char(struct buf *out, char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -60,12 +55,10 @@ void emit_escape(struct buf *out, struct str text)
 {
     buf_reserve(out, text.len);
     for (size_t at = 0; at < text.len;) {
-        size_t run = at;
-        while (run < text.len && is_plain(text.data[run]))
-            run++;
-        buf_add(out, text.data + at, run - at);
-        if (run < text.len) escape_char(out, text.data[run++]);
-        at = run;
+        size_t plain = plain_prefix(text.data + at, text.len - at, 0x20, '"', '\\');
+        buf_add(out, text.data + at, plain);
+        at += plain;
+        if (at < text.len) escape_char(out, text.data[at++]);
     }
 }
 
@@ -104,10 +97,11 @@ void emit_null(struct buf *out)
 void emit_time(struct buf *out, int64_t at)
 {
     char text[TIME_TEXT_SIZE];
-    if (at)
-        emit_str(out, (struct str){text, time_format(at, text)});
-    else
-        emit_null(out);
+    if (!at) return emit_null(out);
+    comma(out);
+    buf_add_char(out, '"');
+    buf_add(out, text, time_format(at, text)); /* nothing in it is to be escaped */
+    buf_add_char(out, '"');
 }
 
 void emit_str_or_null(struct buf *out, struct str value)

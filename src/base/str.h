@@ -85,6 +85,26 @@ static inline void buf_add_str(struct buf *buf, struct str s)
     buf_add(buf, s.data, s.len);
 }
 
+/* How many bytes at the start are neither less than 'least' nor one of these two; eight at a time
+ * (after Mycroft). */
+static inline size_t plain_prefix(const char *data, size_t len, unsigned char least, char one,
+                                  char other)
+{
+    const uint64_t ones = UINT64_MAX / 255, highs = ones * 128;
+    const uint64_t first = ones * (unsigned char)one, second = ones * (unsigned char)other;
+    size_t at = 0;
+    for (uint64_t word; at + sizeof(word) <= len; at += sizeof(word)) {
+        memcpy(&word, data + at, sizeof(word));
+        const uint64_t less = (word - ones * least) & ~word;
+        const uint64_t is_first = ((word ^ first) - ones) & ~(word ^ first);
+        const uint64_t is_second = ((word ^ second) - ones) & ~(word ^ second);
+        if ((less | is_first | is_second) & highs) break;
+    }
+    while (at < len && (unsigned char)data[at] >= least && data[at] != one && data[at] != other)
+        at++;
+    return at;
+}
+
 static inline void buf_add_char(struct buf *buf, char c)
 {
     if (buf->len == buf->size) buf_reserve(buf, 1);

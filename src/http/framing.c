@@ -22,9 +22,10 @@ enum {
 };
 
 enum {
-    VERSION_LEN = 8,      /* "HTTP/1.1" */
-    LENGTH_DIGITS = 18,   /* less than 2^63 */
-    CHUNK_SIZE_DIGITS = 8 /* more than any body may have */
+    VERSION_LEN = 8,       /* "HTTP/1.1" */
+    LENGTH_DIGITS = 18,    /* less than 2^63 */
+    CHUNK_SIZE_DIGITS = 8, /* more than any body may have */
+    DEL = 127,
 };
 
 /* A token of RFC 9110, section 5.6.2: letters, digits and these. */
@@ -42,7 +43,7 @@ static bool is_token_char(unsigned char c)
 
 static bool is_control(unsigned char c)
 {
-    return c < ' ' || c == 127;
+    return c < ' ' || c == DEL;
 }
 
 static void keep(struct framing *framing, const char *data, size_t len)
@@ -202,23 +203,6 @@ static size_t skip(struct framing *framing, size_t len)
     return taken;
 }
 
-/* How many bytes at the start are neither less than 'least' nor DEL; eight at a time (after
- * Mycroft). */
-static size_t plain_prefix(const char *data, size_t len, unsigned char least)
-{
-    const uint64_t ones = UINT64_MAX / 255, highs = ones * 128;
-    size_t at = 0;
-    for (uint64_t word; at + sizeof(word) <= len; at += sizeof(word)) {
-        memcpy(&word, data + at, sizeof(word));
-        const uint64_t deleted = word ^ ones * 127;
-        const uint64_t less = (word - ones * least) & ~word;
-        if ((less | ((deleted - ones) & ~deleted)) & highs) break;
-    }
-    while (at < len && (unsigned char)data[at] >= least && data[at] != 127)
-        at++;
-    return at;
-}
-
 static size_t token_prefix(const char *data, size_t len)
 {
     size_t at = 0;
@@ -235,9 +219,9 @@ static size_t take_run(struct framing *framing, const char *data, size_t len)
     case BODY:
     case CHUNK_DATA: return skip(framing, len);
     case NAME: taken = token_prefix(data, len); break;
-    case VALUE: taken = plain_prefix(data, len, ' '); break;
+    case VALUE: taken = plain_prefix(data, len, ' ', DEL, DEL); break;
     case FIRST_LINE:
-        if (framing->spaces > 0) taken = plain_prefix(data, len, ' ' + 1);
+        if (framing->spaces > 0) taken = plain_prefix(data, len, ' ' + 1, DEL, DEL);
         break;
     }
     keep(framing, data, taken);

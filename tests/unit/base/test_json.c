@@ -118,6 +118,27 @@ static void an_empty_text_may_be_null(void **state)
     expect("[null,null,\"x\",\"\"]");
 }
 
+/* Texts are looked at eight bytes at a time: one byte to escape is found wherever it stands. */
+static void every_byte_is_seen_at_every_place(void **state)
+{
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        const bool plain = byte >= 0x20 && byte != '"' && byte != '\\';
+        for (size_t place = 0; place < 20; place++) {
+            char text[20];
+            memset(text, byte == 'x' ? 'y' : 'x', sizeof(text));
+            text[place] = (char)byte;
+            emit_escape(&out, (struct str){text, sizeof(text)});
+            assert_memory_equal(out.data, text, place);
+            assert_true((unsigned char)out.data[place] == (plain ? byte : '\\'));
+            const size_t rest = sizeof(text) - place - 1;
+            assert_memory_equal(out.data + out.len - rest, text + place + 1, rest);
+            assert_true(plain == (out.len == sizeof(text)));
+            buf_clear(&out);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +146,7 @@ int main(void)
         cmocka_unit_test_teardown(text_that_ends_like_an_opening_does_not_eat_the_comma, clear_out),
         cmocka_unit_test_teardown(a_document_may_be_a_single_value, clear_out),
         cmocka_unit_test_teardown(what_must_be_escaped_is_and_the_rest_is_not, clear_out),
+        cmocka_unit_test_teardown(every_byte_is_seen_at_every_place, clear_out),
         cmocka_unit_test_teardown(numbers_keep_all_their_digits, clear_out),
         cmocka_unit_test_teardown(no_time_is_null, clear_out),
         cmocka_unit_test_teardown(an_empty_text_may_be_null, clear_out),
