@@ -12,7 +12,6 @@
 
 enum {
     DESCRIPTION_MAX = 200,
-    WEBHOOKS_EACH = 20, /* of one user */
     FIRST_TOPIC = TOPIC_BOOKING_CONFIRMED,
     LAST_TOPIC = TOPIC_EVENT_SOLD_OUT,
 };
@@ -169,21 +168,6 @@ static struct str new_secret(struct arena *arena)
 
 /* ---- making one ---- */
 
-static void create_if_few(struct call *call, struct store *store)
-{
-    struct webhook_list list;
-    enum store_status status = store_list_webhooks(store, call->actor.id, call->arena, &list);
-    if (status != STORE_OK)
-        reply_fault(call, store, status);
-    else if (list.count >= WEBHOOKS_EACH)
-        reply_problem(call, TOO_MANY,
-                      arena_printf(call->arena,
-                                   "You have %zu webhooks, which is the most: remove one first.",
-                                   list.count));
-    else
-        call_decide(call, compose_with_secret);
-}
-
 void webhooks_create(struct call *call)
 {
     if (!are_allowed(call)) return;
@@ -204,7 +188,7 @@ void webhooks_create(struct call *call)
         reply_problem(call, FORBIDDEN,
                       STR("Only administrators may be told of everybody's events."));
     else
-        call_read(call, create_if_few);
+        call_decide(call, compose_with_secret);
 }
 
 /* ---- looking ---- */

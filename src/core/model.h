@@ -197,7 +197,7 @@ struct outbox_position {
 enum webhook_status { WEBHOOK_ON = 1, WEBHOOK_OFF, WEBHOOK_DISABLED };
 extern const char *const webhook_status_names[4];
 
-enum { WEBHOOK_SECRET_SIZE = 32, WEBHOOK_URL_MAX_BYTES = 2000 };
+enum { WEBHOOK_SECRET_SIZE = 32, WEBHOOK_URL_MAX_BYTES = 2000, WEBHOOKS_EACH = 20 /* of a user */ };
 
 struct webhook {
     uint64_t id, user_id;

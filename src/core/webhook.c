@@ -13,6 +13,14 @@ void decide_create_webhook(struct working_set *set, const struct command *comman
         result->outcome = FORBIDDEN;
         return;
     }
+    assert(set->webhooks_of.loaded && set->webhooks_of.user_id == command->actor.id);
+    if (set->webhooks_of.count >= WEBHOOKS_EACH) {
+        result->outcome = TOO_MANY;
+        result->detail =
+            arena_printf(set->arena, "You have %zu webhooks, which is the most: remove one first.",
+                         set->webhooks_of.count);
+        return;
+    }
     struct webhook *webhook = ARENA_NEW(set->arena, struct webhook);
     *webhook = *wanted;
     webhook->id = working_set_id(set, SEQUENCE_WEBHOOK);

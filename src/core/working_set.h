@@ -165,6 +165,11 @@ struct working_set {
         bool needed, loaded;
         struct outbox_position row;
     } position;
+    struct { /* how many webhooks that user has, whose row is locked */
+        uint64_t user_id;
+        bool needed, loaded;
+        size_t count;
+    } webhooks_of;
     struct id_supply ids[SEQUENCE_COUNT];
     struct {
         struct change *items;

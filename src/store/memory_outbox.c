@@ -91,6 +91,11 @@ void memory_load_webhooks(const struct database *database, struct working_set *s
         entry->found = row != NULL;
         if (row) entry->row = webhook_copy(row, set->arena);
     }
+    if (!set->webhooks_of.needed || set->webhooks_of.loaded) return;
+    set->webhooks_of.loaded = true;
+    struct rows rows = rows_all(database, WEBHOOKS);
+    for (const struct webhook_row *row; (row = rows_next(&rows));)
+        set->webhooks_of.count += row->row.user_id == set->webhooks_of.user_id;
 }
 
 /* ---- readers ---- */

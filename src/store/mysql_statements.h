@@ -572,6 +572,7 @@
     X(MESSAGES_OF_USER_DELETE, "DELETE FROM outbox WHERE user_id = ?1")                            \
     X(WEBHOOKS_OF_USER_DELETE, "DELETE FROM webhooks WHERE user_id = ?1")                          \
     X(WEBHOOK, "SELECT " MARIA_WEBHOOK_COLUMNS " FROM webhooks WHERE id = ?1")                     \
+    X(WEBHOOK_COUNT, "SELECT count(*) FROM webhooks WHERE user_id = ?1")                           \
     X(WEBHOOKS_OF_USER,                                                                            \
       "SELECT " MARIA_WEBHOOK_COLUMNS " FROM webhooks WHERE user_id = ?1 ORDER BY id")             \
     X(WEBHOOKS, "SELECT " MARIA_WEBHOOK_COLUMNS " FROM webhooks ORDER BY id")                      \

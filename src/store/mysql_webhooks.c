@@ -34,6 +34,11 @@ void maria_load_webhooks(struct maria_store *store, struct working_set *set)
             entry->row = webhook_row(rows, set->arena);
         }
     }
+    if (!set->webhooks_of.needed || set->webhooks_of.loaded) return;
+    set->webhooks_of.loaded = true;
+    struct maria_rows *rows = QUERY(store, WEBHOOK_COUNT, NUM(set->webhooks_of.user_id));
+    while (maria_next(store, rows))
+        set->webhooks_of.count = maria_u64(rows, 0);
 }
 
 void maria_write_webhook(struct maria_store *store, const struct change *change)

@@ -538,7 +538,8 @@ enum store_status postgres_load(struct store *base, struct working_set *set)
         load_all(&loading);
         if (set->position.needed || set->claims.count || set->messages.count)
             postgres_load_outbox(loading.store, set);
-        if (set->webhooks.count) postgres_load_webhooks(loading.store, set);
+        if (set->webhooks.count || set->webhooks_of.needed)
+            postgres_load_webhooks(loading.store, set);
     }
     if (loading.store->status != STORE_OK) return postgres_roll_back(loading.store);
     set->wants = false;

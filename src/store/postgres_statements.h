@@ -625,6 +625,7 @@
     X(MESSAGES_OF_USER_DELETE, "n", "DELETE FROM outbox WHERE user_id = $1")                       \
     X(WEBHOOKS_OF_USER_DELETE, "n", "DELETE FROM webhooks WHERE user_id = $1")                     \
     X(WEBHOOK, "n", "SELECT " POSTGRES_WEBHOOK_COLUMNS " FROM webhooks WHERE id = $1")             \
+    X(WEBHOOK_COUNT, "n", "SELECT count(*) FROM webhooks WHERE user_id = $1")                      \
     X(WEBHOOKS_OF_USER, "n",                                                                       \
       "SELECT " POSTGRES_WEBHOOK_COLUMNS " FROM webhooks WHERE user_id = $1 ORDER BY id")          \
     X(WEBHOOKS, "", "SELECT " POSTGRES_WEBHOOK_COLUMNS " FROM webhooks ORDER BY id")               \

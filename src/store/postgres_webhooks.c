@@ -33,6 +33,11 @@ void postgres_load_webhooks(struct postgres_store *store, struct working_set *se
         if (entry->found) entry->row = webhook_row(rows, 0, set->arena);
         PQclear(rows);
     }
+    if (!set->webhooks_of.needed || set->webhooks_of.loaded) return;
+    set->webhooks_of.loaded = true;
+    PGresult *rows = QUERY(store, WEBHOOK_COUNT, NUM(set->webhooks_of.user_id));
+    if (postgres_count(rows)) set->webhooks_of.count = postgres_u64(rows, 0, 0);
+    PQclear(rows);
 }
 
 void postgres_write_webhook(struct postgres_store *store, const struct change *change)

@@ -34,6 +34,11 @@ void sqlite_load_webhooks(struct sqlite_store *store, struct working_set *set)
         entry->row = webhook_row(rows, set->arena);
         sqlite_end(rows);
     }
+    if (!set->webhooks_of.needed || set->webhooks_of.loaded) return;
+    set->webhooks_of.loaded = true;
+    sqlite3_stmt *rows = QUERY(store, WEBHOOK_COUNT, NUM(set->webhooks_of.user_id));
+    while (sqlite_next(store, rows))
+        set->webhooks_of.count = sqlite_u64(rows, 0);
 }
 
 void sqlite_write_webhook(struct sqlite_store *store, const struct change *change)

@@ -186,6 +186,14 @@ for (const kind of serverKinds)
             }
         });
 
+        it('nobody has more than twenty webhooks, wherever he makes them', async () => {
+            const person = await servers[0].person();
+            const answers = await Promise.all(upTo(30).map((index) => at(person, index).post('/v1/webhooks', {url: 'https://hook.example.invalid/'})));
+            assert.equal(answers.filter((answer) => answer.status === 201).length, 20);
+            assert.equal(answers.filter((answer) => answer.body.code === 'too_many').length, 10);
+            assert.equal((await at(person, 1).walk('/v1/webhooks', 100)).data.length, 20);
+        });
+
         it('who registers with one is known to the others at once', async () => {
             const newcomer = await servers[0].person({email: 'newcomer@example.org'});
             for (const index of servers.keys()) expect(await at(newcomer, index).get('/v1/me'), 200);

@@ -106,8 +106,10 @@ onEachStore('webhooks', {}, (server) => {
 
     it('are twenty at most', async () => {
         const many = await server().person();
-        for (let i = 0; i < 20; i++) expect(await many.post('/v1/webhooks', {url: URL}), 201);
-        expect(await many.post('/v1/webhooks', {url: URL}), 422, 'too_many');
+        const answers = await Promise.all(Array.from({length: 30}, () => many.post('/v1/webhooks', {url: URL})));
+        const refused = answers.filter(({status}) => status !== 201);
+        for (const answer of refused) expect(answer, 422, 'too_many');
+        assert.equal(refused.length, 10);
         const {data} = await many.walk('/v1/webhooks', 7);
         assert.equal(data.length, 20);
         expect(await many.delete(`/v1/webhooks/${data[0].id}`), 204);

@@ -228,12 +228,29 @@ static void with_a_user_go_his_webhooks_and_what_he_was_to_be_told(void **state)
     assert_int_equal(messages_left(box), 2);
 }
 
+static void nobody_has_more_than_so_many(void **state)
+{
+    struct box_office *box = *state;
+    uint64_t id = create(box, 7);
+    for (int i = 1; i < WEBHOOKS_EACH; i++)
+        create(box, 7);
+    struct result result = run_one(box, create_command(7));
+    assert_int_equal(result.outcome, TOO_MANY);
+    assert_true(result.detail.len > 0);
+    assert_int_equal(list(box, 7).count, WEBHOOKS_EACH);
+    create(box, 8);
+    run_one(box, webhook_command(COMMAND_DELETE_WEBHOOK, 7, id));
+    create(box, 7);
+    assert_int_equal(run_one(box, create_command(7)).outcome, TOO_MANY);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         STORE_TEST(a_webhook_is_kept_as_it_was_made),
         STORE_TEST(webhooks_are_listed_by_whose_they_are),
         STORE_TEST(only_its_owner_and_administrators_change_a_webhook),
+        STORE_TEST(nobody_has_more_than_so_many),
         STORE_TEST(a_new_secret_leaves_the_old_one_good_for_a_while),
         STORE_TEST(a_disabled_webhook_is_told_of_and_passed_over),
         STORE_TEST(with_a_webhook_go_its_messages),
