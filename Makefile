@@ -4,7 +4,7 @@
 ARGS =
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
-.PHONY: help run build test sim crash bench soak fuzz asan tsan lint format clean configured
+.PHONY: help run build test sim crash bench soak fuzz asan tsan cfi lint format clean configured
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -60,6 +60,12 @@ asan: ## all tests with AddressSanitizer, LeakSanitizer and UndefinedBehaviorSan
 
 tsan: ## all tests with ThreadSanitizer
 	@$(call sanitized,tsan,thread)
+
+cfi: ## all tests with clang's build, in which calls through pointers are checked: build/cfi/admit
+	@tools/setup cfi
+	@tools/npm test
+	@[ -e build/cfi/build.ninja ] || CC=clang meson setup build/cfi -Dtests=enabled
+	@tools/test build/cfi $(ARGS)
 
 lint: ## clang-format, clang-tidy, and the rules of the source tree
 	@tools/setup lint

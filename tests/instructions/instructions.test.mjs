@@ -42,6 +42,7 @@ const requests = {
 /** What a sanitizer adds is not the program's; and elsewhere nobody has counted yet. */
 async function reasonToSkip(expected) {
     if (process.env.ASAN_OPTIONS || process.env.TSAN_OPTIONS) return 'not with a sanitizer, whose instructions would be counted';
+    if (/\bcfi$/.test(process.env.BUILD ?? '')) return 'counted with gcc, and valgrind cannot read what clang says of its programs';
     if (!expected[process.arch] && !isWriting) return `nothing was counted on ${process.arch} yet: ${TO_WRITE}`;
     const valgrind = await run(['--version'], {program: 'valgrind'}).catch(() => null);
     return valgrind?.code === 0 ? false : 'valgrind is not installed here';

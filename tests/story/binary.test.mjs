@@ -7,7 +7,7 @@ import {PROGRAM, run} from './lib/admit.mjs';
 const tools = (await run(['--version'], {program: 'readelf'}).catch(() => ({code: 1}))).code === 0;
 
 describe('the program', {skip: !tools && 'no readelf here'}, () => {
-    let segments, dynamic, symbols, isSanitized;
+    let segments, dynamic, symbols, isSanitized, isClang;
     before(async () => {
         const ask = async (...args) => {
             const {code, stdout, stderr} = await run([...args, PROGRAM], {program: 'readelf'});
@@ -17,6 +17,7 @@ describe('the program', {skip: !tools && 'no readelf here'}, () => {
         segments = await ask('-lW');
         dynamic = await ask('-dW');
         symbols = await ask('-sW', '--dyn-syms');
+        isClang = /clang version/.test(await ask('-p', '.comment'));
         isSanitized = /__(asan|tsan)_init/.test(symbols);
     });
 
@@ -51,7 +52,17 @@ describe('the program', {skip: !tools && 'no readelf here'}, () => {
 
     it('lets nobody jump into the middle of it', async (t) => {
         if (process.arch !== 'x64') return t.skip('other processors have other marks');
+        if (isClang && !isSanitized) return t.skip('see the next');
         const {stdout} = await run(['-d', '--disassemble=main', PROGRAM], {program: 'objdump'});
         assert.match(stdout, /<main>:\n[^\n]*endbr64/);
+    });
+
+    // What such a check stops is shown in tests/cfi/cfi.c.
+    it('checks where calls through pointers go, where clang made it', async (t) => {
+        if (!isClang || isSanitized) return t.skip('another compiler, or a sanitizer');
+        for (const name of ['command_serve', 'sqlite_commit', 'bookings_create']) assert.match(symbols, new RegExp(`\\b${name}(\\.\\w+)?\\.cfi$`, 'm'));
+        if (process.arch !== 'x64') return;
+        const {stdout} = await run(['-d', '--no-show-raw-insn', PROGRAM], {program: 'objdump'});
+        assert.ok(stdout.match(/\tud1 /g).length > 50, 'traps');
     });
 });
