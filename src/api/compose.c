@@ -298,6 +298,38 @@ void compose_history(struct buf *out, const struct journal_list *journal, uint64
     emit_close(out, ']');
 }
 
+/* ---- webhooks ---- */
+
+static void emit_topics(struct buf *out, uint32_t topics)
+{
+    emit_open(out, '[');
+    for (int topic = TOPIC_NONE + 1; topic < TOPIC_COUNT; topic++)
+        if (topics & 1u << topic) emit_str(out, str_of(topic_names[topic]));
+    emit_close(out, ']');
+}
+
+void compose_webhook_open(struct buf *out, const struct webhook *webhook)
+{
+    emit_open(out, '{');
+    emit_key_u64(out, "id", webhook->id);
+    emit_key_str(out, "url", webhook->url);
+    emit_key_str(out, "description", webhook->description);
+    emit_key(out, "types");
+    emit_topics(out, webhook->topics);
+    emit_key_bool(out, "everything", webhook->everything);
+    emit_key_str(out, "status", str_of(webhook_status_names[webhook->status]));
+    emit_key_time(out, "failing_since", webhook->failing_since);
+    emit_key_u64(out, "user_id", webhook->user_id);
+    emit_key_time(out, "created_at", webhook->created_at);
+    emit_key_time(out, "updated_at", webhook->updated_at);
+}
+
+void compose_webhook(struct buf *out, const struct webhook *webhook)
+{
+    compose_webhook_open(out, webhook);
+    emit_close(out, '}');
+}
+
 /* ---- lists ---- */
 
 void compose_list_open(struct buf *out)

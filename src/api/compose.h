@@ -28,6 +28,10 @@ void compose_history(struct buf *out, const struct journal_list *journal, uint64
 /* The members of an entry of the journal that do not say which booking it is of. */
 void compose_change(struct buf *out, const struct journal_entry *entry);
 
+/* Without its secrets. The first leaves the object open. */
+void compose_webhook_open(struct buf *out, const struct webhook *webhook);
+void compose_webhook(struct buf *out, const struct webhook *webhook);
+
 /* For src/notify: 'api' is the struct api. */
 void compose_booking_told(struct buf *out, const struct booking_view *booking, const void *api);
 void compose_event_told(struct buf *out, const struct event *event, const void *api);

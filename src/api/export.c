@@ -74,6 +74,27 @@ static enum store_status export_events(struct buf *out, struct call *call, struc
     return status;
 }
 
+static enum store_status export_webhooks(struct buf *out, struct call *call, struct store *store,
+                                         struct arena *page)
+{
+    struct webhook_list list = {0};
+    arena_reset(page);
+    enum store_status status = store_list_webhooks(store, call->actor.id, page, &list);
+    for (size_t i = 0; status == STORE_OK && i < list.count; i++)
+        compose_webhook(out, list.items[i]);
+    return status;
+}
+
+static const struct {
+    const char *name;
+    enum store_status (*write)(struct buf *out, struct call *call, struct store *store,
+                               struct arena *page);
+} parts[] = {
+    {"bookings", export_bookings},
+    {"events", export_events},
+    {"webhooks", export_webhooks},
+};
+
 static void read_export(struct call *call, struct store *store)
 {
     struct arena page = {0};
@@ -90,23 +111,20 @@ static void read_export(struct call *call, struct store *store)
         emit_key_time(out, "exported_at", clock_now_ms());
         emit_key(out, "user");
         compose_user(out, user);
-        emit_key(out, "bookings");
-        emit_open(out, '[');
-        status = export_bookings(out, call, store, &page);
-        emit_close(out, ']');
     }
-    if (status == STORE_OK) {
-        emit_key(out, "events");
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && status == STORE_OK; i++) {
+        emit_key(out, parts[i].name);
         emit_open(out, '[');
-        status = export_events(out, call, store, &page);
+        status = parts[i].write(out, call, store, &page);
         emit_close(out, ']');
-        emit_close(out, '}');
     }
     arena_free(&page);
-    if (status == STORE_OK)
-        reply_json(call, 200, buf_str(out));
-    else
+    if (status != STORE_OK) {
         reply_fault(call, store, status);
+        return;
+    }
+    emit_close(out, '}');
+    reply_json(call, 200, buf_str(out));
 }
 
 void me_export(struct call *call)

@@ -20,37 +20,6 @@ enum {
 
 /* ---- as they are shown ---- */
 
-static void compose_types(struct buf *out, uint32_t topics)
-{
-    emit_open(out, '[');
-    for (int topic = FIRST_TOPIC; topic <= LAST_TOPIC; topic++)
-        if (topics & 1u << topic) emit_str(out, str_of(topic_names[topic]));
-    emit_close(out, ']');
-}
-
-/* Leaves the object open. */
-static void compose_webhook_open(struct buf *out, const struct webhook *webhook)
-{
-    emit_open(out, '{');
-    emit_key_u64(out, "id", webhook->id);
-    emit_key_str(out, "url", webhook->url);
-    emit_key_str(out, "description", webhook->description);
-    emit_key(out, "types");
-    compose_types(out, webhook->topics);
-    emit_key_bool(out, "everything", webhook->everything);
-    emit_key_str(out, "status", str_of(webhook_status_names[webhook->status]));
-    emit_key_time(out, "failing_since", webhook->failing_since);
-    emit_key_u64(out, "user_id", webhook->user_id);
-    emit_key_time(out, "created_at", webhook->created_at);
-    emit_key_time(out, "updated_at", webhook->updated_at);
-}
-
-static void compose_webhook(struct buf *out, const struct webhook *webhook)
-{
-    compose_webhook_open(out, webhook);
-    emit_close(out, '}');
-}
-
 /* Written like a reference, as its number would tell how much is going on. No booking has such an
  * id, nor has a place in the journal. */
 #define DELIVERY (UINT64_C(1) << 58)

@@ -237,7 +237,7 @@ onEachStore('accounts', {}, (server) => {
     });
 
     describe('the data held on me', () => {
-        it('comes as a whole: account, bookings with history and payments, events', async () => {
+        it('comes as a whole: account, bookings with history and payments, events, webhooks', async () => {
             const organizer = await server().person();
             const visitor = await server().person();
             const event = await organizer.createEvent({name: 'Exported', capacity: 2, price: 1500});
@@ -253,10 +253,14 @@ onEachStore('accounts', {}, (server) => {
             assert.deepEqual(kept.payments.map((each) => [each.id, each.amount, each.method]), [[paid.id, 1500, 'cash']]);
             assert.deepEqual(kept.history.map((each) => [each.from, each.to, each.quantity]), [[null, 'confirmed', 2]]);
             assert.deepEqual(mine.events, []);
+            assert.deepEqual(mine.webhooks, []);
 
+            const {secret, ...webhook} = expect(await organizer.post('/v1/webhooks', {url: 'https://hook.example.invalid/'}), 201);
             const theirs = expect(await organizer.get('/v1/me/export'), 200);
             assert.deepEqual(theirs.events.map((each) => each.id), [event.id]);
             assert.deepEqual(theirs.bookings, []);
+            assert.deepEqual(theirs.webhooks, [webhook]);
+            assert.ok(!JSON.stringify(theirs).includes(secret));
         });
 
         it('is erased with my password: bookings to come are given back, totals stay right', async () => {

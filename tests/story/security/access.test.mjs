@@ -205,8 +205,9 @@ describe('who may call', () => {
         for (const caller of ['stranger', 'rival', 'manager', 'admin']) {
             const {data} = await people[caller].walk('/v1/bookings', 100);
             assert.ok(data.every((booking) => booking.user_id === people[caller].id && booking.reference !== reference));
-            const {text} = await people[caller].get('/v1/me/export');
+            const {text, body} = await people[caller].get('/v1/me/export');
             assert.ok(!text.includes(reference), `${caller}'s export has another's booking`);
+            assert.ok(body.webhooks.every((webhook) => webhook.user_id === people[caller].id));
         }
         const {data} = await people.stranger.walk('/v1/events?q=Tried', 100);
         assert.ok(data.every((event) => event.status !== 'draft'));
