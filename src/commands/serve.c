@@ -262,6 +262,7 @@ static int run(const struct options *options, struct sandbox *sandbox,
     } else {
         status = command_fail("%s", error);
     }
+    store_hurry();
     /* The server first: it answers what is under way, for which the engine must still run. */
     if (server) cut_off = http_server_stop(server, DRAIN_MS);
     if (cut_off) log_warn("requests were cut off", LOG_NUM("count", cut_off));

@@ -64,6 +64,10 @@ struct store_driver {
     enum store_status (*bulk_write)(struct store *, const struct bulk_part *, size_t);
 };
 
+/* store_hurry() was called; and how long a server may be silent then. */
+bool store_is_hurried(void);
+enum { HURRIED_PATIENCE_S = 3 };
+
 struct store {
     const struct store_driver *driver; /* first in every driver's own struct */
 };

@@ -30,6 +30,7 @@
 
 enum {
     CONNECT_TIMEOUT_S = 2,
+    WRITE_TIMEOUT_S = 10,
     CONNECT_EVERY_US = 250000,
     IDLE_US = 5000000, /* unused for so long, a connection is looked at before it is used */
     DEAD_AFTER_S = 10, /* so long without a word from the other machine */
@@ -37,11 +38,13 @@ enum {
 };
 
 /* What a server's configuration might have otherwise. A transaction begins with its first
- * statement. Readers see one state from their first statement on, a writer sees the newest. */
+ * statement. Readers see one state from their first statement on, a writer sees the newest. Who
+ * stands still, or cannot be heard any more, does not keep his locks; MySQL has no such setting. */
 #define SESSION                                                                                    \
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"                      \
     "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 0, "   \
-    "foreign_key_checks = 1, innodb_lock_wait_timeout = 10"
+    "foreign_key_checks = 1, innodb_lock_wait_timeout = 5"                                         \
+    "/*M!100300 , idle_transaction_timeout = 10 */"
 #define ISOLATION_OF_WRITER "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 #define ISOLATION_OF_READER "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -71,10 +74,13 @@ void maria_disconnect(struct maria_store *store)
 static void set_options(struct maria_store *store, bool with_tls)
 {
     const struct maria_url *url = &store->url;
-    unsigned timeout = CONNECT_TIMEOUT_S;
+    unsigned timeout = CONNECT_TIMEOUT_S, read = MARIA_PATIENCE_S, write = WRITE_TIMEOUT_S;
     enum mysql_protocol_type protocol = url->socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
     my_bool yes = 1, verify = url->tls == TLS_VERIFY_IDENTITY;
     mysql_options(store->db, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
+    mysql_options(store->db, MYSQL_OPT_READ_TIMEOUT, &read);
+    mysql_options(store->db, MYSQL_OPT_WRITE_TIMEOUT, &write);
+    store->patience_s = MARIA_PATIENCE_S;
     mysql_options(store->db, MYSQL_OPT_PROTOCOL, &protocol);
     mysql_options(store->db, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     mysql_options(store->db, MYSQL_REPORT_DATA_TRUNCATION, &yes);
@@ -126,6 +132,15 @@ static void watch_connection(MYSQL *db)
     setsockopt(file, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof(every));
     setsockopt(file, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
     setsockopt(file, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard, sizeof(unheard));
+}
+
+void maria_be_patient(struct maria_store *store, int seconds)
+{
+    if (store_is_hurried() && seconds > HURRIED_PATIENCE_S) seconds = HURRIED_PATIENCE_S;
+    if (!store->db || store->patience_s == seconds) return;
+    MARIADB_PVIO *pvio = store->db->net.pvio;
+    store->patience_s = seconds;
+    if (pvio) pvio->methods->set_timeout(pvio, PVIO_READ_TIMEOUT, seconds);
 }
 
 static bool can_arrays(MYSQL *db)
@@ -197,8 +212,10 @@ bool maria_connect(struct maria_store *store)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     const struct maria_url *url = &store->url;
     pthread_once(&once, library_begin);
-    store->used_us = clock_monotonic_us();
-    store->retry_us = store->used_us + CONNECT_EVERY_US;
+    if (store_is_hurried()) {
+        store->status = STORE_DOWN;
+        return false;
+    }
     bool connected = false;
     for (size_t i = 0; !connected && i < url->host_count; i++) {
         maria_disconnect(store);
@@ -206,8 +223,17 @@ bool maria_connect(struct maria_store *store)
         store->host = &url->hosts[i];
         connected = connect_host(store);
     }
-    if (connected) store->retry_us = 0; /* a connection that served is set up again at once */
+    store->used_us = clock_monotonic_us();
+    /* A connection that served is set up again at once. */
+    store->retry_us = connected ? 0 : store->used_us + CONNECT_EVERY_US;
     return connected;
+}
+
+/* A server that serves answers this one at once. */
+static bool is_alive(struct maria_store *store)
+{
+    maria_be_patient(store, CONNECT_TIMEOUT_S);
+    return mysql_ping(store->db) == 0;
 }
 
 /* What a firewall or the server let go while nobody looked is no failure of the next batch. */
@@ -216,8 +242,8 @@ static void get_ready(struct maria_store *store)
     int64_t now = clock_monotonic_us();
     store->status = STORE_OK;
     store->is_fresh = true;
-    if (store->db && now - store->used_us > IDLE_US && mysql_ping(store->db) != 0)
-        maria_disconnect(store);
+    if (store->db && now - store->used_us > IDLE_US && !is_alive(store)) maria_disconnect(store);
+    maria_be_patient(store, MARIA_PATIENCE_S);
     if (store->db) return;
     if (now < store->retry_us) {
         store->status = STORE_DOWN;

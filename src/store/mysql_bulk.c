@@ -48,6 +48,7 @@ enum store_status maria_bulk_read(struct store *base, const struct bulk_table *t
                                   struct bulk_rows *ret_rows)
 {
     struct maria_store *store = maria_begin_read(base);
+    maria_be_patient(store, MARIA_PATIENCE_SETS_S);
     struct maria_value values[VALUES_MAX];
     size_t count = 0;
     for (; after && count < table->key_count; count++)
@@ -108,6 +109,7 @@ static void write_ended(struct maria_store *store, const struct bulk_part *part,
 enum store_status maria_bulk_write(struct store *base, const struct bulk_part *parts, size_t count)
 {
     struct maria_store *store = maria_begin_write(base);
+    maria_be_patient(store, MARIA_PATIENCE_SETS_S);
     struct arena arena = {0};
     for (size_t i = 0; i < count; i++) {
         write_part(store, &parts[i], &arena);

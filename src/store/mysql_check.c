@@ -71,6 +71,7 @@ enum store_status maria_check(struct store *base, struct check_figures *ret_figu
                               void (*breach)(const char *sentence, void *data), void *data)
 {
     struct rows rows = {.source = {begin, next, is_well}, .store = maria_begin_read(base)};
+    maria_be_patient(rows.store, MARIA_PATIENCE_CHECK_S);
     check_rules(&rows.source, ret_figures, breach, data);
     return maria_end_read(rows.store);
 }

@@ -284,6 +284,7 @@ static void delete_event(struct maria_store *store, uint64_t event_id)
 static void cancel_event(struct maria_store *store, const struct change *change)
 {
     uint64_t event_id = change->cancel.event_id;
+    maria_be_patient(store, MARIA_PATIENCE_SETS_S);
     int64_t journaled = RUN(store, CANCEL_JOURNAL, NUM(event_id), NUM(change->cancel.actor_id),
                             NUM(change->cancel.at), NUM(store->journal_next));
     store->journal_next += (uint64_t)journaled;
@@ -300,6 +301,7 @@ static void cancel_event(struct maria_store *store, const struct change *change)
 
 static void rebuild_holders(struct maria_store *store, uint64_t event_id)
 {
+    maria_be_patient(store, MARIA_PATIENCE_SETS_S);
     RUN(store, HOLDERS_DELETE, NUM(event_id));
     RUN(store, HOLDERS_FILL, NUM(event_id));
 }

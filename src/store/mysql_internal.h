@@ -15,7 +15,9 @@
 #define STORE_MYSQL_INTERNAL_H
 
 #include <mysql.h>
-#undef list_pop /* of the library's own lists, which nobody asked for */
+
+#include <ma_pvio.h> /* whose methods are those of the library's plugins */
+#undef list_pop      /* of the library's own lists, which nobody asked for */
 #undef list_push
 
 #include "store/driver.h"
@@ -50,6 +52,12 @@ enum {
     WORD_MAX = 500,
     ERROR_MAX = 300,
     HOSTS_MAX = 16,
+    /* So many seconds the server may be silent, ordinarily; while it works on a whole event; and
+     * while it reads or changes everything. Then the connection counts as lost. It waits for a lock
+     * for half of the first (innodb_lock_wait_timeout), and says so. */
+    MARIA_PATIENCE_S = 10,
+    MARIA_PATIENCE_SETS_S = 15 * 60,
+    MARIA_PATIENCE_CHECK_S = 2 * 60 * 60,
 };
 
 #define HOUR_MS INT64_C(3600000)
@@ -98,6 +106,7 @@ struct maria_store {
     const struct maria_host *host; /* of the connection, or the one that was tried last */
     bool has_arrays;
     bool is_galera;            /* one node of several, whose locks hold on it alone */
+    int patience_s;            /* of this operation */
     int64_t used_us, retry_us; /* monotonic: last spoken to, no attempt to connect before */
     struct maria_rows *statements[STATEMENT_COUNT];
     struct maria_rows *inserts[INSERT_COUNT][WIDTHS];
@@ -236,6 +245,8 @@ struct str maria_hex(const unsigned char key[16], struct arena *arena);
 /* Sets up a connection that is not there; false, with the status, when it cannot be had. */
 bool maria_connect(struct maria_store *store);
 void maria_disconnect(struct maria_store *store);
+/* From now on, and until the next operation begins. */
+void maria_be_patient(struct maria_store *store, int seconds);
 /* Brings the connected database up to date and looks at what the operator should know. */
 struct maria_opening {
     struct maria_store *store;

@@ -383,6 +383,7 @@ bool maria_open_database(const struct maria_opening *opening, bool migrate)
 {
     struct maria_store *store = opening->store;
     if (!maria_connect(store)) return refuse_code(opening, store->code, store->error);
+    maria_be_patient(store, MARIA_PATIENCE_CHECK_S);
     bool writes = store->mode == STORE_WRITE;
     bool open = check_server(opening) && bring_up_to_date(opening, migrate) &&
                 (!writes || (check_variables(opening) && try_to_write(opening)));

@@ -314,11 +314,13 @@ struct maria_rows *maria_query(struct maria_store *store, enum maria_statement w
 {
     if (store->status != STORE_OK) return NULL;
     bool is_first = store->is_fresh, in_transaction = store->in_transaction;
+    int patience_s = store->patience_s;
     store->is_fresh = false;
     struct maria_rows *rows = query_once(store, which, values, count);
     if (rows || !is_first || store->db) return rows;
     store->status = STORE_OK;
     if (!maria_connect(store)) return NULL;
+    maria_be_patient(store, patience_s);
     store->in_transaction = in_transaction;
     return query_once(store, which, values, count);
 }

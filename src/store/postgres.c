@@ -18,6 +18,8 @@
 
 enum {
     RETRY_US = 250 * 1000, /* between attempts to connect */
+    IDLE_US = 5000 * 1000, /* unused for so long, a connection is looked at before it is used ... */
+    ALIVE_MS = 2000,       /* ... and must answer in this time */
     ARRAY_HEADER = 20,
 };
 
@@ -288,13 +290,14 @@ void postgres_write(struct postgres_store *store, enum postgres_statement which,
     send(store, which, EXPECT_NO_ROWS, values, count);
 }
 
-/* False when nothing moved for too long, or the connection is gone. */
-static bool await(const struct postgres_store *store, short events)
+bool postgres_await(const struct postgres_store *store, short events)
 {
     struct pollfd ready = {.fd = PQsocket(store->connection), .events = events};
-    int moved;
+    int moved, most_ms = store->patience_ms;
+    if (store_is_hurried() && most_ms > HURRIED_PATIENCE_S * 1000)
+        most_ms = HURRIED_PATIENCE_S * 1000;
     do
-        moved = poll(&ready, 1, store->patience_ms);
+        moved = poll(&ready, 1, most_ms);
     while (moved < 0 && errno == EINTR);
     if (moved <= 0) return false;
     return !(ready.revents & ~POLLOUT) || PQconsumeInput(store->connection);
@@ -305,7 +308,7 @@ static bool flush(const struct postgres_store *store)
 {
     int left;
     while ((left = PQflush(store->connection)) > 0)
-        if (!await(store, POLLIN | POLLOUT)) return false;
+        if (!postgres_await(store, POLLIN | POLLOUT)) return false;
     return left == 0;
 }
 
@@ -314,6 +317,7 @@ void postgres_sync(struct postgres_store *store)
     if (store->status != STORE_OK) return;
     if (PQpipelineSync(store->connection)) {
         expect(store, EXPECT_END);
+        store->used_us = clock_monotonic_us();
         if (flush(store)) return;
     }
     lose_connection(store);
@@ -322,7 +326,7 @@ void postgres_sync(struct postgres_store *store)
 static PGresult *one_result(const struct postgres_store *store)
 {
     while (PQisBusy(store->connection))
-        if (!await(store, POLLIN)) return NULL;
+        if (!postgres_await(store, POLLIN)) return NULL;
     return PQgetResult(store->connection);
 }
 
@@ -463,9 +467,18 @@ static void look_for_end(struct postgres_store *store)
     if (poll(&ready, 1, 0) != 0) forget_connection(store);
 }
 
+/* A network that lost its way ends nothing: whoever uses the connection would wait in vain. */
+static void look_whether_alive(struct postgres_store *store)
+{
+    if (clock_monotonic_us() - store->used_us < IDLE_US) return;
+    PQclear(QUERY(store, PING));
+    if (store->status != STORE_OK && store->connection) forget_connection(store);
+    store->status = STORE_OK;
+}
+
 static void reconnect(struct postgres_store *store)
 {
-    if (clock_monotonic_us() < store->retry_us) {
+    if (clock_monotonic_us() < store->retry_us || store_is_hurried()) {
         postgres_fail(store, STORE_DOWN, "the database could not be reached a moment ago");
         return;
     }
@@ -487,11 +500,14 @@ static void begin_operation(struct postgres_store *store)
 {
     store->status = STORE_OK;
     store->committing = false;
+    store->patience_ms = ALIVE_MS;
+    if (!store->in_transaction) { /* otherwise it goes on, or fails by itself */
+        if (store->connection) drain(store);
+        if (store->connection) look_for_end(store);
+        if (store->connection) look_whether_alive(store);
+        if (!store->connection) reconnect(store);
+    }
     store->patience_ms = POSTGRES_PATIENCE_MS;
-    if (store->in_transaction) return; /* it goes on, or fails by itself */
-    if (store->connection) drain(store);
-    if (store->connection) look_for_end(store);
-    if (!store->connection) reconnect(store);
 }
 
 static void begin_transaction(struct postgres_store *store, enum postgres_statement how)

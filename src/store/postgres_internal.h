@@ -29,8 +29,9 @@ enum postgres_statement {
 enum {
     POSTGRES_VALUES_MAX = 20,
     /* So long the server may be silent, ordinarily; while it works on a whole event; and while it
-     * reads everything. Then the connection counts as lost. */
-    POSTGRES_PATIENCE_MS = 30 * 1000,
+     * reads everything. Then the connection counts as lost. It waits for a lock for half of the
+     * first (lock_timeout), and says so. */
+    POSTGRES_PATIENCE_MS = 10 * 1000,
     POSTGRES_PATIENCE_SETS_MS = 15 * 60 * 1000,
     POSTGRES_PATIENCE_CHECK_MS = 2 * 60 * 60 * 1000,
 };
@@ -63,10 +64,10 @@ enum postgres_target {
 struct postgres_store {
     struct store store;
     enum store_mode mode;
-    char *url;          /* for libpq: "postgresql://..." */
-    PGconn *connection; /* NULL after it was lost */
-    PGconn *bulk;       /* for bulk.h; NULL until it is needed */
-    int64_t retry_us;   /* on the monotonic clock: no attempt to connect before */
+    char *url;                 /* for libpq: "postgresql://..." */
+    PGconn *connection;        /* NULL after it was lost */
+    PGconn *bulk;              /* for bulk.h; NULL until it is needed */
+    int64_t used_us, retry_us; /* monotonic: last spoken to, no attempt to connect before */
     bool prepared[STATEMENT_COUNT];
 
     /* What was sent and is not answered: see postgres.c. */
@@ -135,6 +136,8 @@ void postgres_send(struct postgres_store *store, enum postgres_statement which,
  * failure. */
 void postgres_write(struct postgres_store *store, enum postgres_statement which,
                     const struct postgres_value *values, size_t count);
+/* Waits until something moved; false when nothing did for too long, or the connection is gone. */
+bool postgres_await(const struct postgres_store *store, short events);
 /* Lets go what was sent, so that results can be taken. */
 void postgres_sync(struct postgres_store *store);
 /* Of the next statement. The caller's, who calls PQclear(), also with NULL. */

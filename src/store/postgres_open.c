@@ -2,6 +2,7 @@
 /* Opening: connecting, whose database it is, bringing it up to date, and a sentence for whatever is
  * in the way. What stands in DATABASE_URL behind the scheme is libpq's: hosts, TLS, and so on. */
 #include <ctype.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,8 @@ enum { SERVER_OLDEST = 130000 };
 #define SESSION_SETTINGS                                                                           \
     "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; "          \
     "SET enable_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "               \
-    "SET lock_timeout = '10s'; SET statement_timeout = '15min'; SET "                              \
-    "idle_in_transaction_session_timeout = '30s'; "                                                \
+    "SET lock_timeout = '5s'; SET statement_timeout = '15min'; SET "                               \
+    "idle_in_transaction_session_timeout = '10s'; "                                                \
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3"
 
 /* Of all admit processes on a database. */
@@ -72,18 +73,30 @@ static void ignore_notice(void *data, const PGresult *result)
     (void)data, (void)result;
 }
 
+/* A server that let somebody in may be silent from then on, for which PQexec() would wait. */
+static bool settings_are_taken(const struct postgres_store *store)
+{
+    bool good = true;
+    for (;;) {
+        while (PQisBusy(store->connection))
+            if (!postgres_await(store, POLLIN)) return false;
+        PGresult *result = PQgetResult(store->connection);
+        if (!result) return good;
+        good = good && PQresultStatus(result) == PGRES_COMMAND_OK;
+        PQclear(result);
+    }
+}
+
 bool postgres_set_up(struct postgres_store *store)
 {
-    PQsetNoticeReceiver(store->connection, ignore_notice, NULL);
-    PGresult *result = PQexec(store->connection, SESSION_SETTINGS);
-    bool done = PQresultStatus(result) == PGRES_COMMAND_OK &&
-                PQsetnonblocking(store->connection, 1) == 0 &&
-                PQenterPipelineMode(store->connection);
+    PGconn *connection = store->connection;
+    PQsetNoticeReceiver(connection, ignore_notice, NULL);
+    bool done = PQsendQuery(connection, SESSION_SETTINGS) && settings_are_taken(store) &&
+                PQsetnonblocking(connection, 1) == 0 && PQenterPipelineMode(connection);
+    const char *message = PQerrorMessage(connection);
+    if (!*message) message = "the server is silent";
     if (!done)
-        snprintf(store->error, sizeof(store->error), "%.*s",
-                 (int)strcspn(PQerrorMessage(store->connection), "\n"),
-                 PQerrorMessage(store->connection));
-    PQclear(result);
+        snprintf(store->error, sizeof(store->error), "%.*s", (int)strcspn(message, "\n"), message);
     return done;
 }
 
@@ -381,6 +394,7 @@ struct store *postgres_open(const char *rest, enum store_mode mode, bool migrate
     snprintf(store->url, size, "postgresql:%s", rest);
     store->store.driver = &postgres_driver;
     store->mode = mode;
+    store->patience_ms = POSTGRES_PATIENCE_MS;
     if (getrandom(&store->batch_id, sizeof(store->batch_id), 0) < 0) abort();
     store->batch_id >>= 2; /* room to count on, and a bigint still */
     struct opening opening = {store, arena, ret_error};

@@ -2,6 +2,7 @@
 #include "store/driver.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 
 static const struct store_driver *const drivers[] = {
     &sqlite_driver,
@@ -66,6 +67,18 @@ const char *store_error(const struct store *store)
 bool store_is_shared(const struct store *store)
 {
     return store->driver->shared;
+}
+
+static atomic_bool hurried;
+
+void store_hurry(void)
+{
+    atomic_store_explicit(&hurried, true, memory_order_relaxed);
+}
+
+bool store_is_hurried(void)
+{
+    return atomic_load_explicit(&hurried, memory_order_relaxed);
 }
 
 enum store_status store_load(struct store *store, struct working_set *set)

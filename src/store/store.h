@@ -31,9 +31,10 @@
  * STORE_OK the transaction is over and nothing of it was written (UNKNOWN: perhaps all of it).
  *
  * Behind a network, no call may block for ever, as a lane or a reader stands still with it: a
- * driver bounds connecting (2 s a host), waiting for a lock (then BUSY), a statement, and how long a peer
- * may be silent (then DOWN, after COMMIT was sent UNKNOWN). A lost connection is opened again by
- * the next call; while that fails, calls are DOWN at once, but for one attempt every now and then.
+ * driver bounds connecting (2 s a host), waiting for a lock (then BUSY), a statement, and how long
+ * a peer may be silent (then DOWN, after COMMIT was sent UNKNOWN). A lost connection is opened
+ * again by the next call; while that fails, calls are DOWN at once, but for one attempt every now
+ * and then.
  */
 enum store_status {
 #define X(name, text) name,
@@ -62,6 +63,10 @@ const char *store_error(const struct store *store);
 
 /* Other processes may write to it too, so that what is remembered of it may be out of date. */
 bool store_is_shared(const struct store *store);
+
+/* The process is about to end: from now on no server that is silent is waited for as long as
+ * usual, and a connection that is lost stays so. For all stores; from any thread. */
+void store_hurry(void);
 
 /* ---- the writer ---- */
 

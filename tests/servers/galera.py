@@ -105,6 +105,12 @@ class Server:
     def kill(self, node):
         self.nodes[int(node) - 1].kill()
 
+    def pause(self, node):
+        self.nodes[int(node) - 1].pause()
+
+    def resume(self, node):
+        self.nodes[int(node) - 1].resume()
+
     def stop(self):
         """Nobody needs what they have any more, and one that lost the others may take its time."""
         for node in self.nodes:

@@ -65,3 +65,9 @@ class Server:
     def kill(self):
         """As a crash would; start() recovers."""
         self.process.kill()
+
+    def pause(self):
+        self.process.pause()
+
+    def resume(self):
+        self.process.resume()

@@ -8,6 +8,8 @@ A kind is a module with `class Server`:
     url = server.start(directory)   # one that is there, empty at first; ready when this returns
     server.stop()                   # start() again goes on with what is in the directory
     server.kill()                   # the same after a crash
+    server.pause()                  # stands still, as a machine that is overwhelmed would
+    server.resume()
 
 The URL is one for DATABASE_URL, of a user who may make databases and users.
 """
@@ -65,6 +67,22 @@ def run(command, directory, stdin=subprocess.DEVNULL):
     return done.stdout
 
 
+def family(pid):
+    """That process and all below it, parents first."""
+    children = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat") as stat:
+                parent = int(stat.read().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # it is over
+        children.setdefault(parent, []).append(int(entry))
+    found = [pid]
+    for member in found:
+        found += children.get(member, [])
+    return found
+
+
 def end_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -102,3 +120,13 @@ class Process:
     def kill(self):
         self.child.kill()
         self.child.wait()
+
+    def pause(self):
+        """The first one first: it can start no more then."""
+        os.kill(self.pid, signal.SIGSTOP)
+        for pid in family(self.pid)[1:]:
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self):
+        for pid in reversed(family(self.pid)):
+            os.kill(pid, signal.SIGCONT)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The database fails: it is killed, connections are cut during COMMIT, a standby takes over. No booking that
-// was acknowledged is lost, none is made twice, and admit serves again without a restart.
+// The database fails: it is killed, it hangs, connections are cut during COMMIT, a standby takes over. No booking
+// that was acknowledged is lost, none is made twice, and admit serves again without a restart.
 import assert from 'node:assert/strict';
 import {after, before, describe, it} from 'node:test';
 import {check, newDirectory, run, start} from './lib/admit.mjs';
@@ -8,9 +8,10 @@ import {expect} from './lib/client.mjs';
 import {serverKinds, statement} from './lib/databases.mjs';
 import {startDatabase, startProxy} from './lib/database_server.mjs';
 import {Load, database, prove, stop} from './lib/outage.mjs';
-import {until} from './lib/time.mjs';
+import {until, within} from './lib/time.mjs';
 
 const PEOPLE = 12;
+const SILENCE = 60; // seconds after which nobody waits any more, whatever became of the database: far above what is promised
 const kinds = {postgres: 'postgres', mysql: 'mariadb'}; // by the names that tests/servers have for them
 
 for (const kind of serverKinds)
@@ -62,6 +63,58 @@ for (const kind of serverKinds)
             await load.stop();
             await prove(server, organizer, show, load.booked);
         });
+
+        /** What keeps silent, and how it ends. */
+        const silences = {
+            'stands still': {hang: () => base.pause(), end: () => base.resume()},
+            'cannot be heard any more': {hang: () => proxy.swallow(), end: () => proxy.heal()},
+        };
+        for (const [what, {hang, end}] of Object.entries(silences)) {
+            it(`${what} under load: everybody is answered in bounded time`, async () => {
+                const show = await event(`It ${what}`);
+                const load = new Load(server, people, show);
+                await load.more(50);
+                await hang();
+                try {
+                    await within(SILENCE, 'a refusal', load.refused(organizer));
+                    for (const path of ['/readyz', `/v1/events/${show.id}/bookings`]) {
+                        const answer = await within(SILENCE, path, organizer.get(path));
+                        expect(answer, 503);
+                        assert.equal(answer.headers['retry-after'], '1');
+                    }
+                    for (const path of ['/healthz', '/metrics', '/openapi.json'])
+                        expect(await within(SILENCE, path, server.nobody.get(path)), 200);
+                } finally {
+                    await end();
+                }
+                await load.more(50);
+                await load.stop();
+                await until('to be ready', isReady);
+                await prove(server, organizer, show, load.booked);
+            });
+
+            it(`${what}, and admit is told to end`, async () => {
+                const other = await start({database: proxy.url});
+                const show = await event(`The end while it ${what}`);
+                const who = other.again(people[0]);
+                const booked = [{who, reference: (await who.book(show.id)).reference}];
+                await hang();
+                try {
+                    // Some stand in the batch that hangs, and somebody behind them.
+                    const pending = [];
+                    await until('somebody to wait', async () => {
+                        pending.push(other.again(people[1]).post(`/v1/events/${show.id}/bookings`, {quantity: 1}).catch(() => undefined));
+                        return /^admit_queue_depth\{queue="lane",lane="\d"\} [1-9]/m.test((await other.nobody.get('/metrics')).text);
+                    });
+                    await within(SILENCE, 'the end', stop(other));
+                    await Promise.all(pending);
+                } finally {
+                    await end();
+                }
+                await until('to be ready', isReady);
+                await prove(server, organizer, show, booked);
+            });
+        }
 
         for (const when of ['before', 'after'])
             it(`is cut off during COMMIT, ${when} it came to the database`, async () => {

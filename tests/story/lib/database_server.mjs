@@ -37,6 +37,8 @@ export async function startDatabase(kind, {settings = [], directory} = {}) {
         directory,
         kill: (node = '') => answer(`kill ${node}`),
         start: (node = '') => answer(`start ${node}`),
+        pause: (node = '') => answer(`pause ${node}`),
+        resume: (node = '') => answer(`resume ${node}`),
         async end({keep = false} = {}) {
             const ended = new Promise((resolve) => child.on('close', resolve));
             child.stdin.end();
@@ -55,23 +57,29 @@ const signs = {
 /**
  * Stands before the server of `url`. cut('before') drops the next connection that sends COMMIT, and the
  * COMMIT with it; cut('after') lets the server have it and drops what it answers. cut('late') keeps it for
- * release() and lets nobody in again. All resolve when it has happened.
+ * release() and lets nobody in again. All resolve when it has happened. swallow() lets nothing through any
+ * more and ends no connection, as a network does that lost its way; heal() lets new ones through: of the old
+ * ones neither end hears that the other has given up.
  */
 export async function startProxy(kind, url) {
     const {hostname, port} = new URL(url);
     const connections = new Set();
-    let wanted = null, late, release;
+    let wanted = null, late, release, isSilent = false;
+    const silent = new Set(); // what goes through these goes nowhere, even when the network is back
     const server = net.createServer((client) => {
         const upstream = net.connect(Number(port), hostname);
-        const drop = () => (client.destroy(), upstream.destroy(), connections.delete(drop));
+        const drop = () => (client.destroy(), upstream.destroy(), connections.delete(drop), silent.delete(drop));
+        const end = () => silent.has(drop) || drop(); // what one end does the other one does not hear then
         let isWriter = false, cutting = null;
         connections.add(drop);
+        if (isSilent) silent.add(drop);
         for (const socket of [client, upstream]) {
             socket.setNoDelay(true);
-            socket.on('error', drop);
-            socket.on('close', drop);
+            socket.on('error', end);
+            socket.on('close', end);
         }
         client.on('data', (chunk) => {
+            if (silent.has(drop)) return;
             const text = chunk.toString('latin1');
             isWriter ||= signs[kind].writer.test(text);
             if (wanted && isWriter && signs[kind].commit.test(text)) {
@@ -81,7 +89,7 @@ export async function startProxy(kind, url) {
                     late = new Promise((resolve) => upstream.on('close', resolve));
                     release = () => upstream.write(chunk);
                     server.close();
-                    client.removeListener('close', drop);
+                    client.removeListener('close', end);
                     client.destroy();
                     cutting.resolve();
                     return;
@@ -95,6 +103,7 @@ export async function startProxy(kind, url) {
             upstream.write(chunk);
         });
         upstream.on('data', (chunk) => {
+            if (silent.has(drop)) return;
             if (!cutting) {
                 client.write(chunk);
                 return;
@@ -117,6 +126,11 @@ export async function startProxy(kind, url) {
             release();
             await late;
         },
+        swallow() {
+            isSilent = true;
+            connections.forEach((drop) => silent.add(drop));
+        },
+        heal: () => (isSilent = false),
         dropAll: () => connections.forEach((drop) => drop()),
         end() {
             connections.forEach((drop) => drop());

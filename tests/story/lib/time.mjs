@@ -37,6 +37,19 @@ export async function until(what, ask, seconds = 10) {
     }
 }
 
+/** What the promise gives; an error when it gives nothing for so long. */
+export async function within(seconds, what, promise) {
+    let timer;
+    const late = new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`${what}: waited for ${seconds * slow} s in vain`)), seconds * 1000 * slow);
+    });
+    try {
+        return await Promise.race([promise, late]);
+    } finally {
+        clearTimeout(timer);
+    }
+}
+
 /** Like Promise.all(items.map(act)), with at most `width` under way at once. */
 export async function inTurns(items, width, act) {
     const results = new Array(items.length);
