@@ -7,28 +7,15 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "store/fates.h"
 #include "store/mysql_internal.h"
 #include "store/search_words.h"
-
-/* What becomes of one booking, of one ticket number. */
-struct booking_fate {
-    const struct booking *booking;
-    bool is_new, is_gone;
-};
-
-struct ticket_fate {
-    uint64_t event_id, booking_id; /* 0: returned */
-    uint64_t was;                  /* the booking that it must belong to before ... */
-    bool is_given;                 /* ... or to none */
-    bool is_new, is_booked;
-    uint32_t number;
-};
 
 struct writing {
     struct maria_store *store;
     struct working_set *set;
     struct arena *arena;
-    struct map bookings, tickets;
+    struct fates fates;
     struct maria_batch journal, payments;
     bool moves_directory;
 };
@@ -45,66 +32,6 @@ static void expect(struct maria_store *store, int64_t changed, size_t count, con
 }
 
 /* ---- selling: gathering ---- */
-
-static void gather_booking(struct writing *writing, const struct change *change)
-{
-    const struct booking *booking = change->booking;
-    struct booking_fate *fate = map_get(&writing->bookings, booking->id, 0);
-    bool is_new = change->kind == CHANGE_BOOKING_INSERT;
-    if (!fate) {
-        fate = ARENA_NEW(writing->arena, struct booking_fate);
-        fate->is_new = is_new;
-        map_put(&writing->bookings, writing->arena, booking->id, 0, fate);
-    } else if (is_new || fate->is_gone) {
-        maria_refuse(writing->store, is_new ? "a booking's id is used twice"
-                                            : "a booking to be changed is not there");
-    }
-    fate->booking = booking;
-    fate->is_gone = change->kind == CHANGE_BOOKING_DELETE;
-}
-
-static struct ticket_fate *fate_of(struct writing *writing, uint64_t event_id, uint32_t number,
-                                   bool *ret_is_first)
-{
-    struct ticket_fate *fate = map_get(&writing->tickets, event_id, number);
-    *ret_is_first = !fate;
-    if (fate) return fate;
-    fate = ARENA_NEW(writing->arena, struct ticket_fate);
-    fate->event_id = event_id;
-    fate->number = number;
-    map_put(&writing->tickets, writing->arena, event_id, number, fate);
-    return fate;
-}
-
-static void gather_new_tickets(struct writing *writing, const struct change *change)
-{
-    for (uint32_t i = 0; i < change->tickets.count; i++) {
-        bool is_first;
-        struct ticket_fate *fate =
-            fate_of(writing, change->tickets.event_id, change->tickets.number + i, &is_first);
-        if (!is_first) maria_refuse(writing->store, "a ticket number is given out twice");
-        fate->is_new = true;
-        fate->booking_id = change->tickets.booking_id;
-        fate->is_booked = change->tickets.is_booked;
-    }
-}
-
-static void gather_ticket(struct writing *writing, const struct change *change)
-{
-    uint64_t booking_id = change->tickets.booking_id;
-    bool is_given = change->kind == CHANGE_TICKET_GIVE, is_first;
-    struct ticket_fate *fate =
-        fate_of(writing, change->tickets.event_id, change->tickets.number, &is_first);
-    if (is_first) {
-        fate->was = booking_id;
-        fate->is_given = is_given;
-    } else if (fate->booking_id != booking_id && !(is_given && fate->booking_id == 0)) {
-        maria_refuse(writing->store, is_given ? "a ticket to be given again was not returned"
-                                              : "a ticket to be returned is not the booking's");
-    }
-    fate->booking_id = is_given ? booking_id : 0;
-    fate->is_booked = is_given && change->tickets.is_booked;
-}
 
 static void gather_journal(struct writing *writing, const struct journal_entry *entry)
 {
@@ -136,18 +63,18 @@ static void write_bookings(struct writing *writing)
 {
     struct maria_batch inserted = {0}, ended = {0};
     struct maria_set updated = {0}, deleted = {0};
-    const struct booking_fate *fate;
-    for (size_t i = 0; (fate = map_each(&writing->bookings, &i));) {
+    for (size_t i = 0; i < writing->fates.bookings.count; i++) {
+        const struct booking_fate *fate = writing->fates.bookings.items[i];
         const struct booking *row = fate->booking;
-        if (fate->is_gone && fate->is_new) continue;
-        if (!fate->is_gone && !booking_is_active(row->status))
+        bool stays = fate->how == FATE_INSERT || fate->how == FATE_UPDATE;
+        if (stays && !booking_is_active(row->status))
             ADD(&ended, writing->arena, NUM(row->updated_at), NUM(row->id));
-        if (fate->is_gone)
+        if (fate->how == FATE_DELETE)
             SET_ADD(&deleted, (int64_t)row->id);
-        else if (!fate->is_new)
+        else if (fate->how == FATE_UPDATE)
             SET_ADD(&updated, (int64_t)row->id, row->quantity, row->status, row->paid,
                     row->updated_at, row->expires_at);
-        else
+        else if (fate->how == FATE_INSERT)
             ADD(&inserted, writing->arena, NUM(row->id), NUM(row->user_id), NUM(row->event_id),
                 NUM(row->ticket_type_id), NUM(row->quantity), NUM(row->status),
                 NUM(row->unit_price), NUM(row->paid), NUM(row->created_at), NUM(row->updated_at),
@@ -162,16 +89,15 @@ static void write_bookings(struct writing *writing)
     end_updates(writing, &deleted, STATEMENT_BOOKINGS_DELETE,
                 "a booking to be removed is not there");
     maria_insert(writing->store, INSERT_ENDED, &ended, writing->arena);
-    writing->bookings = (struct map){0};
 }
 
 static void write_tickets(struct writing *writing)
 {
     struct maria_batch inserted = {0};
     struct maria_set moved = {0};
-    const struct ticket_fate *fate;
     static const char wrong[] = "a ticket to be given or returned is not as it should be";
-    for (size_t i = 0; (fate = map_each(&writing->tickets, &i));) {
+    for (size_t i = 0; i < writing->fates.tickets.count; i++) {
+        const struct ticket_fate *fate = writing->fates.tickets.items[i];
         if (fate->is_new)
             ADD(&inserted, writing->arena, NUM(fate->event_id), NUM(fate->number),
                 maria_num_or_nil(fate->booking_id != 0, (int64_t)fate->booking_id),
@@ -184,13 +110,14 @@ static void write_tickets(struct writing *writing)
     }
     maria_insert(writing->store, INSERT_TICKETS, &inserted, writing->arena);
     end_updates(writing, &moved, STATEMENT_TICKETS_MOVE, wrong);
-    writing->tickets = (struct map){0};
 }
 
 static void write_gathered(struct writing *writing)
 {
+    if (writing->fates.error) maria_refuse(writing->store, writing->fates.error);
     write_bookings(writing);
     write_tickets(writing);
+    fates_clear(&writing->fates);
     maria_insert(writing->store, INSERT_JOURNAL, &writing->journal, writing->arena);
     maria_insert(writing->store, INSERT_PAYMENTS, &writing->payments, writing->arena);
 }
@@ -368,13 +295,8 @@ static void prune(struct maria_store *store, const struct change *change)
 /* True for what is gathered. */
 static bool gather(struct writing *writing, const struct change *change)
 {
+    if (fates_add(&writing->fates, change)) return true;
     switch (change->kind) {
-    case CHANGE_BOOKING_INSERT:
-    case CHANGE_BOOKING_UPDATE:
-    case CHANGE_BOOKING_DELETE: gather_booking(writing, change); return true;
-    case CHANGE_TICKETS_NEW: gather_new_tickets(writing, change); return true;
-    case CHANGE_TICKET_GIVE:
-    case CHANGE_TICKET_RETURN: gather_ticket(writing, change); return true;
     case CHANGE_JOURNAL: gather_journal(writing, &change->journal); return true;
     case CHANGE_PAYMENT: gather_payment(writing, change->payment); return true;
     case CHANGE_REPLAY: return true; /* in the order of their keys, in the end */
@@ -606,7 +528,8 @@ static enum store_status end_batch(struct maria_store *store, int64_t now)
 enum store_status maria_commit(struct store *base, struct working_set *set)
 {
     struct maria_store *store = maria_begin_write(base);
-    struct writing writing = {.store = store, .set = set, .arena = set->arena};
+    struct writing writing = {
+        .store = store, .set = set, .arena = set->arena, .fates.arena = set->arena};
     if (needs_sequences(set)) maria_load_sequences(store);
     store->journal_next = store->next[SEQUENCE_JOURNAL];
     for (size_t i = 0; i < set->changes.count && store->status == STORE_OK; i++)

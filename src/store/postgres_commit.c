@@ -6,8 +6,8 @@
  * and of a ticket only its last state is written. Statements about a whole event come between. */
 #include <assert.h>
 
-#include "base/array.h"
 #include "base/clock.h"
+#include "store/fates.h"
 #include "store/postgres_internal.h"
 #include "store/search_words.h"
 
@@ -17,32 +17,10 @@ enum {
     BATCHES_PRUNED = 100000,
 };
 
-struct booking_write {
-    const struct booking *row;
-    enum { WRITE_INSERT, WRITE_UPDATE, WRITE_DELETE, WRITE_NOTHING } how;
-};
-
-struct ticket_write {
-    uint64_t event_id;
-    uint32_t number;
-    uint64_t was, other; /* whose it must be now, either of them; 0 nobody's */
-    uint64_t booking_id; /* whose it will be */
-    bool is_booked;
-};
-
 struct committing {
     struct postgres_store *store;
     const struct working_set *set;
-    struct map bookings, tickets; /* struct booking_write, struct ticket_write */
-    struct {
-        struct booking_write **items;
-        size_t count, size;
-    } booking_writes;
-    struct {
-        struct ticket_write **items;
-        size_t count, size;
-    } ticket_writes;
-    bool some_have_many; /* of the new tickets: a booking with more than one */
+    struct fates fates;
 };
 
 /* ---- rows that gather ---- */
@@ -95,58 +73,33 @@ static void write_exactly(struct postgres_store *store, enum postgres_target tar
 
 /* ---- bookings, tickets, journal ---- */
 
-static void note_booking(struct committing *committing, enum change_kind kind,
-                         const struct booking *row)
+static void gather_booking(struct postgres_store *store, const struct booking_fate *fate)
 {
-    struct booking_write *write = map_get(&committing->bookings, row->id, 0);
-    if (!write) {
-        write = ARENA_NEW(committing->set->arena, struct booking_write);
-        write->how = kind == CHANGE_BOOKING_INSERT   ? WRITE_INSERT
-                     : kind == CHANGE_BOOKING_UPDATE ? WRITE_UPDATE
-                                                     : WRITE_DELETE;
-        map_put(&committing->bookings, committing->set->arena, row->id, 0, write);
-        *ARRAY_PUSH(committing->set->arena, &committing->booking_writes) = write;
-    } else if (kind == CHANGE_BOOKING_DELETE) {
-        write->how = write->how == WRITE_INSERT ? WRITE_NOTHING : WRITE_DELETE;
-    }
-    write->row = row;
-}
-
-static void gather_booking(struct postgres_store *store, const struct booking_write *write)
-{
-    const struct booking *row = write->row;
-    switch (write->how) {
-    case WRITE_INSERT:
+    const struct booking *row = fate->booking;
+    switch (fate->how) {
+    case FATE_INSERT:
         ADD(&store->rows[ROWS_BOOKINGS_INSERT], (int64_t)row->id, (int64_t)row->user_id,
             (int64_t)row->event_id, (int64_t)row->ticket_type_id, row->quantity, row->status,
             row->unit_price, row->paid, row->created_at, row->updated_at, row->expires_at);
         break;
-    case WRITE_UPDATE:
+    case FATE_UPDATE:
         ADD(&store->rows[ROWS_BOOKINGS_UPDATE], (int64_t)row->id, row->quantity, row->status,
             row->paid, row->updated_at, row->expires_at);
         break;
-    case WRITE_DELETE: ADD(&store->rows[ROWS_BOOKINGS_DELETE], (int64_t)row->id); break;
-    case WRITE_NOTHING: break;
+    case FATE_DELETE: ADD(&store->rows[ROWS_BOOKINGS_DELETE], (int64_t)row->id); break;
+    case FATE_NOTHING: break;
     }
 }
 
-static void note_ticket(struct committing *committing, const struct change *change)
+static void gather_ticket(struct postgres_store *store, const struct ticket_fate *fate)
 {
-    bool is_given = change->kind == CHANGE_TICKET_GIVE;
-    uint64_t event_id = change->tickets.event_id, booking_id = change->tickets.booking_id;
-    struct ticket_write *write = map_get(&committing->tickets, event_id, change->tickets.number);
-    if (!write) {
-        write = ARENA_NEW(committing->set->arena, struct ticket_write);
-        /* Given: it was nobody's, or held by the same booking. Returned: it was the booking's. */
-        *write = (struct ticket_write){.event_id = event_id,
-                                       .number = change->tickets.number,
-                                       .was = is_given ? 0 : booking_id,
-                                       .other = booking_id};
-        map_put(&committing->tickets, committing->set->arena, event_id, write->number, write);
-        *ARRAY_PUSH(committing->set->arena, &committing->ticket_writes) = write;
-    }
-    write->booking_id = is_given ? booking_id : 0;
-    write->is_booked = is_given && change->tickets.is_booked;
+    if (fate->is_new)
+        ADD(&store->rows[ROWS_TICKETS_INSERT], (int64_t)fate->event_id, fate->number,
+            (int64_t)fate->booking_id, fate->is_booked);
+    else
+        ADD(&store->rows[ROWS_TICKETS_UPDATE], (int64_t)fate->event_id, fate->number,
+            fate->is_given ? 0 : (int64_t)fate->was, (int64_t)fate->was, (int64_t)fate->booking_id,
+            fate->is_booked);
 }
 
 static void gather_journal(struct postgres_store *store, const struct journal_entry *entry)
@@ -175,24 +128,18 @@ static void gather_replay(struct postgres_store *store, const struct change *cha
 static void write_gathered(struct committing *committing)
 {
     struct postgres_store *store = committing->store;
-    for (size_t i = 0; i < committing->booking_writes.count; i++)
-        gather_booking(store, committing->booking_writes.items[i]);
-    for (size_t i = 0; i < committing->ticket_writes.count; i++) {
-        const struct ticket_write *write = committing->ticket_writes.items[i];
-        ADD(&store->rows[ROWS_TICKETS_UPDATE], (int64_t)write->event_id, write->number,
-            (int64_t)write->was, (int64_t)write->other, (int64_t)write->booking_id,
-            write->is_booked);
-    }
-    committing->booking_writes.count = committing->ticket_writes.count = 0;
-    committing->bookings = committing->tickets = (struct map){0};
+    const struct fates *fates = &committing->fates;
+    if (fates->error) postgres_fail(store, STORE_REFUSED, fates->error);
+    for (size_t i = 0; i < fates->bookings.count; i++)
+        gather_booking(store, fates->bookings.items[i]);
+    for (size_t i = 0; i < fates->tickets.count; i++)
+        gather_ticket(store, fates->tickets.items[i]);
+    fates_clear(&committing->fates);
 
     write_rows(store, ROWS_BOOKINGS_INSERT, STATEMENT_BOOKINGS_INSERT, 11, NULL, 0);
     write_exactly(store, ROWS_BOOKINGS_UPDATE, STATEMENT_BOOKINGS_UPDATE, 6);
     write_exactly(store, ROWS_BOOKINGS_DELETE, STATEMENT_BOOKINGS_DELETE, 1);
-    if (committing->some_have_many)
-        write_rows(store, ROWS_TICKETS_INSERT, STATEMENT_TICKETS_INSERT, 5, NULL, 0);
-    else
-        write_rows(store, ROWS_TICKETS_INSERT, STATEMENT_TICKETS_INSERT_SINGLE, 4, NULL, 0);
+    write_rows(store, ROWS_TICKETS_INSERT, STATEMENT_TICKETS_INSERT, 4, NULL, 0);
     write_exactly(store, ROWS_TICKETS_UPDATE, STATEMENT_TICKETS_UPDATE, 6);
     write_rows(store, ROWS_JOURNAL, STATEMENT_JOURNAL_INSERT, 9, NULL, 0);
 }
@@ -356,20 +303,8 @@ static void prune(struct postgres_store *store, const struct change *change, int
 static bool gather_change(struct committing *committing, const struct change *change)
 {
     struct postgres_store *store = committing->store;
+    if (fates_add(&committing->fates, change)) return true;
     switch (change->kind) {
-    case CHANGE_BOOKING_INSERT:
-    case CHANGE_BOOKING_UPDATE:
-    case CHANGE_BOOKING_DELETE:
-        note_booking(committing, change->kind, change->booking);
-        return true;
-    case CHANGE_TICKETS_NEW:
-        committing->some_have_many |= change->tickets.count > 1;
-        ADD(&store->rows[ROWS_TICKETS_INSERT], (int64_t)change->tickets.event_id,
-            change->tickets.number, (int64_t)change->tickets.booking_id, change->tickets.is_booked,
-            change->tickets.count);
-        return true;
-    case CHANGE_TICKET_GIVE:
-    case CHANGE_TICKET_RETURN: note_ticket(committing, change); return true;
     case CHANGE_JOURNAL: gather_journal(store, &change->journal); return true;
     case CHANGE_REPLAY: gather_replay(store, change); return true;
     default: return false;
@@ -512,7 +447,8 @@ static void write_all(struct committing *committing)
 
 enum store_status postgres_commit(struct store *base, struct working_set *set)
 {
-    struct committing committing = {.store = postgres_begin_write(base), .set = set};
+    struct committing committing = {
+        .store = postgres_begin_write(base), .set = set, .fates.arena = set->arena};
     struct postgres_store *store = committing.store;
     store->last_commit = STORE_DOWN;
     postgres_want_begin(store);

@@ -155,15 +155,10 @@
                              "WHERE b.id = w.id"))                                                 \
     X(BOOKINGS_DELETE, "Nn",                                                                       \
       POSTGRES_EXACTLY("$2", "DELETE FROM bookings WHERE id = ANY ($1::bigint[])"))                \
-    /* One ticket a booking is what most people want, and half the work. */                        \
-    X(TICKETS_INSERT_SINGLE, "NNNN",                                                               \
+    X(TICKETS_INSERT, "NNNN",                                                                      \
       "INSERT INTO tickets (event_id, number, booking_id, is_booked) "                             \
-      "SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])")              \
-    X(TICKETS_INSERT, "NNNNN",                                                                     \
-      "INSERT INTO tickets (event_id, number, booking_id, is_booked) "                             \
-      "SELECT w.event, w.number + n, w.booking, w.is_booked FROM unnest($1::bigint[], "            \
-      "$2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) "                                   \
-      "AS w (event, number, booking, is_booked, count), generate_series(0, w.count - 1) AS n")     \
+      "SELECT w.event, w.number, nullif(w.booking, 0), w.is_booked FROM unnest($1::bigint[], "     \
+      "$2::bigint[], $3::bigint[], $4::bigint[]) AS w (event, number, booking, is_booked)")        \
     /* Each must belong to 'was' or to 'other', 0 for nobody, and then belongs to 'booking'. */    \
     X(TICKETS_UPDATE, "NNNNNNn",                                                                   \
       POSTGRES_EXACTLY("$7", "UPDATE tickets AS k SET booking_id = nullif(w.booking, 0), "         \

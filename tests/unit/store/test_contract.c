@@ -626,6 +626,16 @@ static void an_id_is_used_once(void **state)
     working_set_change(&box->set, CHANGE_BOOKING_INSERT)->booking = booking;
     expect_refused(box, event_id);
 
+    begin(box); /* of one that is new, in one batch */
+    box->set.ids[SEQUENCE_BOOKING].needed = 1;
+    OK(store_load(box->writer, &box->set));
+    struct booking twin = *booking;
+    twin.id = working_set_id(&box->set, SEQUENCE_BOOKING);
+    for (int i = 0; i < 2; i++)
+        working_set_change(&box->set, CHANGE_BOOKING_INSERT)->booking = &twin;
+    expect_refused(box, event_id);
+    assert_null(find_booking(box, twin.id));
+
     begin(box);
     OK(store_load(box->writer, &box->set));
     struct user user = *find_user(box, user_id);
