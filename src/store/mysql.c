@@ -139,8 +139,13 @@ void maria_be_patient(struct maria_store *store, int seconds)
     if (store_is_hurried() && seconds > HURRIED_PATIENCE_S) seconds = HURRIED_PATIENCE_S;
     if (!store->db || store->patience_s == seconds) return;
     MARIADB_PVIO *pvio = store->db->net.pvio;
+    const struct timeval most = {.tv_sec = seconds};
     store->patience_s = seconds;
-    if (pvio) pvio->methods->set_timeout(pvio, PVIO_READ_TIMEOUT, seconds);
+    if (!pvio) return; /* it is lost, and that is not noticed yet */
+    /* As mysql_options() before the connection is set up: the one is for plain ones, the other for
+     * TLS. */
+    pvio->timeout[PVIO_READ_TIMEOUT] = seconds * 1000;
+    setsockopt(mysql_get_socket(store->db), SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
 }
 
 static bool can_arrays(MYSQL *db)

@@ -16,7 +16,7 @@
 
 #include <mysql.h>
 
-#include <ma_pvio.h> /* whose methods are those of the library's plugins */
+#include <ma_pvio.h> /* the library's own, for how long it waits: see maria_be_patient() */
 #undef list_pop      /* of the library's own lists, which nobody asked for */
 #undef list_push
 

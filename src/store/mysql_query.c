@@ -57,11 +57,11 @@ static const char *const statement_names[STATEMENT_COUNT] = {
 
 static bool is_lost(unsigned code)
 {
+    /* The library's own, of which TLS has another one for the same: a new connection is in order
+     * again, whatever it was. */
+    if (code >= CR_MIN_ERROR && code <= CR_MAX_ERROR) return true;
+    if (code >= CER_MIN_ERROR && code <= CER_MAX_ERROR) return true;
     switch (code) {
-    case CR_SERVER_GONE_ERROR:
-    case CR_SERVER_LOST:
-    case CR_SERVER_LOST_EXTENDED:
-    case CR_COMMANDS_OUT_OF_SYNC: /* whatever it was, a new connection is in order again */
     case SERVER_SHUTDOWN:
     case CONNECTION_KILLED:
     case DISCONNECTED_BY_TIMEOUT_MYSQL:

@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import {after, before, describe, it} from 'node:test';
 import {join} from 'node:path';
-import {newDirectory, run} from './lib/admit.mjs';
+import {check, newDirectory, run, start} from './lib/admit.mjs';
 import {serverKinds, statement} from './lib/databases.mjs';
-import {startDatabase} from './lib/database_server.mjs';
+import {startDatabase, startProxy} from './lib/database_server.mjs';
+import {Load, database, prove, stop} from './lib/outage.mjs';
+import {within} from './lib/time.mjs';
 
 if (serverKinds.includes('mysql'))
     describe('TLS to MariaDB', () => {
@@ -61,5 +63,48 @@ if (serverKinds.includes('mysql'))
                 assert.equal(code, 1);
                 assert.match(stderr, /TLS fails/);
             }
+        });
+
+        describe('when it fails', () => {
+            let proxy, office, organizer, people, direct;
+            before(async () => {
+                direct = `${await database('mysql', server)}?ssl-mode=required`;
+                proxy = await startProxy('mariadb-tls', direct);
+                office = await start({database: proxy.url});
+                [organizer, ...people] = await office.crowd(7);
+            });
+            after(async () => {
+                if (office) await stop(office);
+                await proxy?.end();
+                if (direct) await check(direct);
+            });
+
+            // The library has an error of its own for it.
+            for (const when of ['before', 'after'])
+                it(`is cut off during COMMIT, ${when} it came to the database: who sends no key is answered right`, async () => {
+                    const show = await organizer.createEvent({name: `Cut ${when}`, capacity: 1000});
+                    const booked = [];
+                    for (const who of people) {
+                        const cut = proxy.cut(when);
+                        booked.push({who, reference: (await who.book(show.id)).reference});
+                        await cut;
+                    }
+                    await prove(office, organizer, show, booked);
+                });
+
+            it('is with a server that stands still: everybody is answered in bounded time', async () => {
+                const show = await organizer.createEvent({name: 'Still', capacity: 1000});
+                const load = new Load(office, people, show);
+                await load.more(20);
+                await server.pause();
+                try {
+                    await within(60, 'a refusal', load.refused(organizer));
+                } finally {
+                    await server.resume();
+                }
+                await load.more(20);
+                await load.stop();
+                await prove(office, organizer, show, load.booked);
+            });
         });
     });
