@@ -261,10 +261,14 @@ static struct page *render(struct snapshot *snapshot, unsigned slot)
     return snapshot_page(snapshot, slot, page);
 }
 
+static struct str page_str(const struct page *page)
+{
+    return (struct str){page->data, page->size};
+}
+
 struct str event_status_page(struct snapshot *snapshot)
 {
-    const struct page *page = render(snapshot, PAGE_STATUS);
-    return (struct str){page->data, page->size};
+    return page_str(render(snapshot, PAGE_STATUS));
 }
 
 /* Does If-None-Match hold this ETag? (RFC 9110 section 13.1.2: weak comparison, "*" matches all.)
@@ -298,7 +302,7 @@ static void show_page(struct call *call, struct snapshot *snapshot, unsigned slo
         reply_set_empty(call, 304);
     } else {
         reply_set_json(call, 200, (struct str){0});
-        call->request->reply.body = (struct str){page->data, page->size};
+        call->request->reply.body = page_str(page);
     }
     /* The page, its tag among it, lives until the answer has left. */
     call->request->reply.release = release_snapshot;
@@ -443,13 +447,88 @@ static void read_search(struct call *call, struct event_query *query)
     parameters_end(&parameters);
 }
 
+/* The snapshots that a list is made of, in its order: those that were there, which is told by the
+ * address, then all. */
+struct shelf {
+    struct snapshots *all;
+    const struct event_query *query;
+    struct snapshot **held;
+    size_t count;
+};
+
+static bool has_available(const struct event *event)
+{
+    for (size_t i = 0; i < event->type_count; i++)
+        if (!event->types[i].waiting && ticket_type_available(&event->types[i])) return true;
+    return false;
+}
+
+/* What the version does not tell is how much is left: what is shown of that is what GET shows. */
+static struct event *take_from_shelf(uint64_t id, uint64_t version, void *data)
+{
+    struct shelf *shelf = data;
+    struct snapshot *snapshot = snapshots_newest(shelf->all, id);
+    if (snapshot && snapshot->event.version == version &&
+        (!shelf->query->available || has_available(&snapshot->event))) {
+        shelf->held[shelf->count++] = snapshot;
+        return &snapshot->event;
+    }
+    snapshot_release(snapshot);
+    return NULL;
+}
+
+static void release_shelf(struct shelf *shelf)
+{
+    for (size_t i = 0; i < shelf->count; i++)
+        snapshot_release(shelf->held[i]);
+}
+
+/* Puts those that had to be read beside those that were there. */
+static void fill_shelf(struct shelf *shelf, const struct event_list *list, struct mark mark,
+                       struct arena *arena)
+{
+    struct snapshot **all = ARENA_ARRAY(arena, struct snapshot *, list->count);
+    for (size_t i = 0, next = 0; i < list->count; i++) {
+        if (next < shelf->count && list->items[i] == &shelf->held[next]->event) {
+            all[i] = shelf->held[next++];
+        } else {
+            all[i] = snapshot_new(list->items[i]);
+            snapshots_keep(shelf->all, all[i], mark);
+        }
+    }
+    shelf->held = all;
+    shelf->count = list->count;
+}
+
+/* From snapshots, where nobody else writes to the store. */
+static enum store_status search_by_shelf(struct call *call, struct store *store,
+                                         const struct event_query *query, struct shelf *shelf,
+                                         struct event_list *ret_list)
+{
+    struct event_query known = *query;
+    *shelf = (struct shelf){.all = call->api->engine->snapshots, .query = query};
+    shelf->held = ARENA_ARRAY(call->arena, struct snapshot *, query->limit);
+    known.known = take_from_shelf;
+    known.known_data = shelf;
+    struct mark mark = snapshots_mark(shelf->all);
+    enum store_status status = store_search_events(store, &known, call->arena, ret_list);
+    if (status == STORE_OK) fill_shelf(shelf, ret_list, mark, call->arena);
+    for (size_t i = 0; status == STORE_OK && i < shelf->count; i++)
+        render(shelf->held[i], PAGE_EVENT); /* now, as both want the scratch */
+    return status;
+}
+
 static void search(struct call *call, struct store *store)
 {
     const struct event_query *query = call->state;
     size_t limit = query->limit - 1;
     struct event_list list;
-    enum store_status status = store_search_events(store, query, call->arena, &list);
+    struct shelf shelf = {0};
+    enum store_status status = store_is_shared(store)
+                                   ? store_search_events(store, query, call->arena, &list)
+                                   : search_by_shelf(call, store, query, &shelf, &list);
     if (status != STORE_OK) {
+        release_shelf(&shelf);
         reply_fault(call, store, status);
         return;
     }
@@ -458,7 +537,11 @@ static void search(struct call *call, struct store *store)
     struct buf *out = call_scratch();
     compose_list_open(out);
     for (size_t i = 0; i < list.count && i < limit; i++)
-        compose_event(out, list.items[i]);
+        if (shelf.count)
+            emit_json(out, page_str(render(shelf.held[i], PAGE_EVENT)));
+        else
+            compose_event(out, list.items[i]);
+    release_shelf(&shelf);
     compose_list_close(out, call, cursor);
     reply_cache(call, call->signed_in ? "private, no-cache" : "public, max-age=1");
     reply_send(call);

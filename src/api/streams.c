@@ -58,7 +58,7 @@ static void states_round(struct http_channel *states)
     struct channel *channel = LINK_OWNER(states, struct channel, states);
     if (!http_channel_listeners(states)) return;
     struct snapshot *now =
-        snapshots_watched(channel->api->engine->snapshots, channel->watch.event_id);
+        snapshots_newest(channel->api->engine->snapshots, channel->watch.event_id);
     if (now == channel->snapshot) {
         snapshot_release(now);
         return;

@@ -94,6 +94,12 @@ void emit_null(struct buf *out)
     buf_add_str(out, STR("null"));
 }
 
+void emit_json(struct buf *out, struct str value)
+{
+    comma(out);
+    buf_add_str(out, value);
+}
+
 void emit_time(struct buf *out, int64_t at)
 {
     char text[TIME_TEXT_SIZE];

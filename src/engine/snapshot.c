@@ -8,6 +8,9 @@
 
 #include "base/clock.h"
 
+/* What an event and its page usually take; 'capacity' of them is all that is kept. */
+enum { USUAL_SIZE = 1024 };
+
 /* A chained hash table with one lock: what is done under it is a few pointer moves. */
 struct node {
     struct node *next;
@@ -26,9 +29,11 @@ struct snapshots {
     pthread_mutex_t mutex;
     struct node **buckets;
     size_t mask, count, capacity;
+    size_t size;            /* of all that is shown, in bytes */
     size_t hand;            /* where making room goes on */
     uint64_t moment;        /* counts marks and publications */
-    uint64_t evicted_order; /* the latest publication that had to make room */
+    uint64_t evicted_order; /* the latest publication that had to make room, and ... */
+    uint64_t evicted_at;    /* ... the latest moment of one, or of a look */
     int64_t kept_us;
     struct watch *watches, *last_watch; /* the one that was refreshed last is the last */
 };
@@ -40,7 +45,7 @@ static void copy_str(struct str *s, char **at)
     *at += s->len;
 }
 
-static struct snapshot *snapshot_new(const struct event *event)
+struct snapshot *snapshot_new(const struct event *event)
 {
     size_t size = sizeof(struct snapshot) + event->type_count * sizeof(struct ticket_type) +
                   event->name.len + event->description.len + event->venue.len + event->timezone.len;
@@ -51,6 +56,7 @@ static struct snapshot *snapshot_new(const struct event *event)
     if (!snapshot) abort();
     memset(snapshot, 0, sizeof(*snapshot));
     snapshot->references = 1;
+    snapshot->size = 2 * size; /* with its page, which says the same */
     snapshot->event = *event;
     struct ticket_type *types = (struct ticket_type *)(snapshot + 1);
     char *at = (char *)(types + event->type_count);
@@ -149,23 +155,38 @@ static struct node **find_idle(struct snapshots *snapshots)
     return NULL;
 }
 
+static size_t size_of(const struct snapshot *snapshot)
+{
+    return snapshot ? snapshot->size : 0;
+}
+
 static void forget(struct snapshots *snapshots, struct node **link)
 {
     struct node *node = *link;
     *link = node->next;
     snapshots->count--;
+    snapshots->size -= size_of(node->snapshot);
     node_free(node);
 }
 
 /* Forgets one event: which does not matter much, as an event that is asked for comes back with its
  * next reader. Those that are being read or watched stay, and are no more than there are
- * connections. */
-static void make_room(struct snapshots *snapshots)
+ * connections. False: there is none. */
+static bool make_room(struct snapshots *snapshots)
 {
     struct node **link = find_idle(snapshots);
-    if (!link) return;
+    if (!link) return false;
     if ((*link)->order > snapshots->evicted_order) snapshots->evicted_order = (*link)->order;
+    if ((*link)->published > snapshots->evicted_at) snapshots->evicted_at = (*link)->published;
     forget(snapshots, link);
+    return true;
+}
+
+/* What was shown may have grown. No node that the caller holds is safe from this. */
+static void trim(struct snapshots *snapshots)
+{
+    while (snapshots->size > snapshots->capacity * USUAL_SIZE && make_room(snapshots))
+        ;
 }
 
 static struct node *node_make(struct snapshots *snapshots, uint64_t event_id)
@@ -180,8 +201,10 @@ static struct node *node_make(struct snapshots *snapshots, uint64_t event_id)
 }
 
 /* 'snapshot' may be NULL. */
-static void node_show(struct node *node, struct snapshot *snapshot, int64_t at_us)
+static void node_show(struct snapshots *snapshots, struct node *node, struct snapshot *snapshot,
+                      int64_t at_us)
 {
+    snapshots->size += size_of(snapshot) - size_of(node->snapshot);
     snapshot_release(node->snapshot);
     node->snapshot = snapshot;
     node->at_us = at_us;
@@ -213,14 +236,15 @@ static bool is_changed(const struct snapshot *was, const struct snapshot *now)
 }
 
 /* A reader's. What was looked up earlier than what is shown is not. */
-static void node_found(struct node *node, struct snapshot *found, struct mark mark)
+static void node_found(struct snapshots *snapshots, struct node *node, struct snapshot *found,
+                       struct mark mark)
 {
     if ((!found && !node->is_known) || node->published > mark.number) {
         snapshot_release(found);
         return;
     }
     bool moved = is_changed(node->snapshot, found);
-    node_show(node, found, mark.at_us);
+    node_show(snapshots, node, found, mark.at_us);
     node->published = mark.number;
     if (moved) node_moved(node);
 }
@@ -244,10 +268,11 @@ static void publish(struct snapshots *snapshots, uint64_t event_id, struct snaps
         snapshot_release(snapshot);
     } else {
         if (!node) node = node_make(snapshots, event_id);
-        node_show(node, snapshot, mark.at_us);
+        node_show(snapshots, node, snapshot, mark.at_us);
         node->order = mark.number;
         node->published = ++snapshots->moment;
         node_moved(node);
+        trim(snapshots);
     }
     pthread_mutex_unlock(&snapshots->mutex);
 }
@@ -312,10 +337,26 @@ struct snapshot *snapshots_found(struct snapshots *snapshots, uint64_t event_id,
     struct snapshot *found = event ? snapshot_new(event) : NULL;
     pthread_mutex_lock(&snapshots->mutex);
     struct node **link = find(snapshots, event_id);
-    node_found(*link, found, mark);
+    node_found(snapshots, *link, found, mark);
     struct snapshot *shown = end_reading(snapshots, link, ret_waiters);
+    trim(snapshots);
     pthread_mutex_unlock(&snapshots->mutex);
     return shown;
+}
+
+void snapshots_keep(struct snapshots *snapshots, struct snapshot *snapshot, struct mark mark)
+{
+    assert(!snapshots->kept_us);
+    uint64_t id = snapshot->event.id;
+    pthread_mutex_lock(&snapshots->mutex);
+    struct node *node = *find(snapshots, id);
+    /* What had to make room since the mark was drawn may have been newer. */
+    if (!node && snapshots->evicted_at <= mark.number) node = node_make(snapshots, id);
+    if (node) {
+        node_found(snapshots, node, snapshot_hold(snapshot), mark);
+        trim(snapshots);
+    }
+    pthread_mutex_unlock(&snapshots->mutex);
 }
 
 void snapshots_not_read(struct snapshots *snapshots, uint64_t event_id, struct list *ret_waiters)
@@ -381,7 +422,7 @@ bool snapshots_unwatch(struct snapshots *snapshots, struct watch *watch)
     return last;
 }
 
-struct snapshot *snapshots_watched(struct snapshots *snapshots, uint64_t event_id)
+struct snapshot *snapshots_newest(struct snapshots *snapshots, uint64_t event_id)
 {
     pthread_mutex_lock(&snapshots->mutex);
     struct node *node = *find(snapshots, event_id);
@@ -411,10 +452,11 @@ void snapshots_refresh(struct snapshots *snapshots, uint64_t event_id, const str
     pthread_mutex_lock(&snapshots->mutex);
     struct node *node = *find(snapshots, event_id);
     if (node && node->watch) {
-        node_found(node, found, mark);
+        node_found(snapshots, node, found, mark);
         if (node->at_us < mark.at_us) node->at_us = mark.at_us; /* not again at once */
         watches_remove(snapshots, node->watch);
         watches_add(snapshots, node->watch);
+        trim(snapshots);
     } else {
         snapshot_release(found); /* nobody cares any more */
     }

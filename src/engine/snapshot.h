@@ -35,6 +35,7 @@ struct page {
 
 struct snapshot {
     _Atomic unsigned references;
+    size_t size;        /* with what is rendered from it, as far as that is known beforehand */
     struct event event; /* with its types, all in this allocation */
     _Atomic(struct page *) pages[SNAPSHOT_PAGES];
 };
@@ -47,7 +48,8 @@ struct mark {
     int64_t at_us; /* monotonic */
 };
 
-/* 'kept_us': how long a snapshot is shown before it is read again; 0: for ever, where nobody else
+/* 'capacity': so many events of a usual size; of larger ones it is fewer.
+ * 'kept_us': how long a snapshot is shown before it is read again; 0: for ever, where nobody else
  * writes to the store. */
 struct snapshots *snapshots_new(size_t capacity, int64_t kept_us);
 void snapshots_free(struct snapshots *snapshots);
@@ -74,6 +76,10 @@ enum look snapshots_look(struct snapshots *snapshots, uint64_t event_id, struct 
 struct snapshot *snapshots_found(struct snapshots *snapshots, uint64_t event_id,
                                  const struct event *event, struct mark mark,
                                  struct list *ret_waiters);
+
+/* One that was read with others, and that nobody waits for: it is shown to those who look unless
+ * something newer is known. Only where nobody else writes to the store. */
+void snapshots_keep(struct snapshots *snapshots, struct snapshot *snapshot, struct mark mark);
 
 /* It could not be read. */
 void snapshots_not_read(struct snapshots *snapshots, uint64_t event_id, struct list *ret_waiters);
@@ -102,7 +108,7 @@ bool snapshots_unwatch(struct snapshots *snapshots, struct watch *watch);
 
 /* A reference to the newest there is, however old; NULL: nothing is known of it, or it was deleted.
  */
-struct snapshot *snapshots_watched(struct snapshots *snapshots, uint64_t event_id);
+struct snapshot *snapshots_newest(struct snapshots *snapshots, uint64_t event_id);
 
 /* The watched event that has not been refreshed for the longest time, if it was not looked up for
  * 'age_us'; 0 for none. */
@@ -112,6 +118,7 @@ uint64_t snapshots_stale(struct snapshots *snapshots, int64_t age_us);
 void snapshots_refresh(struct snapshots *snapshots, uint64_t event_id, const struct event *event,
                        struct mark mark);
 
+struct snapshot *snapshot_new(const struct event *event);  /* with its types, copied */
 struct snapshot *snapshot_hold(struct snapshot *snapshot); /* another reference; NULL is fine */
 void snapshot_release(struct snapshot *snapshot);          /* NULL is fine */
 

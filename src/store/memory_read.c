@@ -160,8 +160,12 @@ enum store_status memory_search_events(struct store *store, const struct event_q
 
     struct event_list list = {.count = found.count < query->limit ? found.count : query->limit};
     list.items = ARENA_ARRAY(arena, struct event *, list.count);
-    for (size_t i = 0; i < list.count; i++)
-        list.items[i] = whole_event(database, found.items[i].row, arena);
+    for (size_t i = 0; i < list.count; i++) {
+        const struct event *event = &found.items[i].row->row;
+        if (query->known)
+            list.items[i] = query->known(event->id, event->version, query->known_data);
+        if (!list.items[i]) list.items[i] = whole_event(database, found.items[i].row, arena);
+    }
     *ret_list = list;
     return end_read(database);
 }

@@ -3,7 +3,8 @@
  * events: they are walked in the order of the page, and the rest is looked at one by one, until the
  * page is full. Where there is no such source in that order, because a word begins several others
  * or the order is that of names, those of a rare word are gathered and sorted, and otherwise all
- * events walked. */
+ * events walked. Of two words that are walked, the other one is looked up by the statement itself.
+ */
 #include <stdlib.h>
 
 #include "base/array.h"
@@ -11,8 +12,7 @@
 #include "store/sqlite_internal.h"
 
 enum {
-    COUNT_FIRST = 256, /* how far everything is counted before anything is counted to SQLITE_MANY */
-    NOT_COUNTED = -1,
+    AHEAD = 64,       /* so many events of a word tell how close together they are */
     WALK_MOST = 4000, /* of all events, before a walk gives up and gathers */
 };
 
@@ -27,8 +27,18 @@ struct place {
 enum source { SOURCE_ALL, SOURCE_WORD, SOURCE_DAY, SOURCE_ORGANIZER };
 struct rare {
     enum source source;
-    struct field_word word;
-    int64_t count; /* as far as it was counted, or NOT_COUNTED */
+    size_t word; /* of search.words */
+    enum { NOT_COUNTED, FEW, MANY } count;
+};
+
+/* The words that begin with a word of the search. */
+struct begun {
+    bool is_one;
+    struct str word; /* that one */
+};
+
+struct found {
+    uint64_t id, version;
 };
 
 struct search {
@@ -38,9 +48,10 @@ struct search {
     struct sqlite_value filters[8]; /* ?2 to ?8 of the statements stand in [1] to [7] */
     int64_t from, to;
     struct field_words words;
-    struct place last; /* what was looked at so far: the page begins behind it */
+    struct begun *begun; /* of each word; NULL where the order is that of names */
+    struct place last;   /* what was looked at so far: the page begins behind it */
     bool has_last;
-    uint64_t *ids; /* of the page */
+    struct found *found; /* of the page */
     size_t count;
 };
 
@@ -49,12 +60,12 @@ static bool is_full(const struct search *search)
     return search->count >= search->query->limit;
 }
 
-/* The word that is known already is not looked for again. */
-static bool has_words(struct search *search, uint64_t id, const struct field_word *known)
+/* The words of the bits of 'known' are not looked for again. */
+static bool has_words(struct search *search, uint64_t id, uint64_t known)
 {
     for (size_t i = 0; i < search->words.count; i++) {
         const struct field_word *word = &search->words.items[i];
-        if (known && word->fields == known->fields && str_equal(word->word, known->word)) continue;
+        if (known >> i & 1) continue;
         sqlite3_stmt *rows =
             QUERY(search->store, EVENT_HAS_WORD, NUM(id), TEXT(word->word), NUM(word->fields));
         bool has = sqlite_next(search->store, rows);
@@ -64,13 +75,14 @@ static bool has_words(struct search *search, uint64_t id, const struct field_wor
     return true;
 }
 
-static bool passes_filters(struct search *search, uint64_t id)
+static bool passes_filters(struct search *search, uint64_t id, uint64_t *ret_version)
 {
     struct sqlite_value values[8];
     memcpy(values, search->filters, sizeof(values));
     values[0] = NUM(id);
     sqlite3_stmt *rows = sqlite_query(search->store, STATEMENT_SEARCH_ONE, values, 8);
     bool passes = sqlite_next(search->store, rows);
+    if (passes) *ret_version = sqlite_u64(rows, 0);
     sqlite_end(rows);
     return passes;
 }
@@ -98,37 +110,50 @@ static struct str place_name(struct search *search, uint64_t id)
 struct walk {
     enum source source;
     enum sqlite_statement at, later, earlier;
-    struct sqlite_value values[2]; /* ?11, ?12, as many of them as the statements have */
+    struct sqlite_value values[4]; /* ?11 to ?14, as many of them as the statements have */
     size_t value_count;
-    const struct field_word *known;
-    size_t left; /* of all events it gives up after so many */
+    uint64_t known; /* bits of the words that all of them have */
+    size_t left;    /* of all events it gives up after so many */
 };
 
 static void walk_step(struct search *search, struct walk *walk, enum sqlite_statement which,
                       struct sqlite_value key, uint64_t id)
 {
     if (is_full(search) || walk->left == 0) return;
-    struct sqlite_value values[12];
+    struct sqlite_value values[14];
     memcpy(values, search->filters, sizeof(search->filters));
     values[8] = key;
     values[9] = NUM(id);
     memcpy(values + 10, walk->values, sizeof(walk->values));
-    bool all = walk->source == SOURCE_ALL;
+    bool counts = walk->source == SOURCE_ALL && search->words.count;
     bool by_id = which == walk->at || which == STATEMENT_SEARCH_NAMED;
     sqlite3_stmt *rows = sqlite_query(search->store, which, values,
                                       walk->value_count ? 10 + walk->value_count
                                       : by_id           ? 10
                                                         : 9);
     while (!is_full(search) && walk->left > 0 && sqlite_next(search->store, rows)) {
-        search->last.id = sqlite_u64(rows, 0);
+        struct found found = {sqlite_u64(rows, 0), sqlite_u64(rows, 2)};
+        search->last.id = found.id;
         search->last.number = place_number(search, sqlite3_column_int64(rows, 1));
         search->has_last = true;
-        if (all && search->words.count) walk->left--;
-        if (has_words(search, search->last.id, walk->known) &&
-            (all || passes_filters(search, search->last.id)))
-            search->ids[search->count++] = search->last.id;
+        if (counts) walk->left--;
+        if (has_words(search, found.id, walk->known)) search->found[search->count++] = found;
     }
     sqlite_end(rows);
+}
+
+/* Where those with a start begin: behind it, or before it when they are walked backwards. */
+static int64_t first_start(const struct search *search)
+{
+    const struct event_query *query = search->query;
+    const struct page_after *after = &query->after;
+    bool descending = query->sort == SORT_STARTS_AT_DESCENDING;
+    int64_t first = search->from > 0 ? search->from : 1;
+    /* What has begun is not available. */
+    if (query->available && query->now >= first) first = query->now + 1;
+    int64_t at = descending ? search->to : first - 1;
+    if (after->set && (descending ? after->number < at : after->number > at)) return after->number;
+    return at;
 }
 
 /* Those with a start, in order; behind them those without. */
@@ -136,17 +161,11 @@ static void walk_by_start(struct search *search, struct walk *walk)
 {
     const struct event_query *query = search->query;
     const struct page_after *after = &query->after;
-    bool descending = query->sort == SORT_STARTS_AT_DESCENDING;
     if (!after->set || after->number) {
-        int64_t first = search->from > 0 ? search->from : 1;
-        /* What has begun is not available. */
-        if (query->available && query->now >= first) first = query->now + 1;
-        int64_t at = descending ? search->to : first - 1;
-        if (after->set) {
-            walk_step(search, walk, walk->at, NUM(after->number), after->id);
-            if (descending ? after->number < at : after->number > at) at = after->number;
-        }
-        walk_step(search, walk, descending ? walk->earlier : walk->later, NUM(at), 0);
+        if (after->set) walk_step(search, walk, walk->at, NUM(after->number), after->id);
+        walk_step(search, walk,
+                  query->sort == SORT_STARTS_AT_DESCENDING ? walk->earlier : walk->later,
+                  NUM(first_start(search)), 0);
     }
     if (search->from == 0)
         walk_step(search, walk, walk->at, NUM(0), after->set && !after->number ? after->id : 0);
@@ -180,7 +199,8 @@ static sqlite3_stmt *candidates(struct search *search, const struct rare *rare)
     if (rare->source == SOURCE_DAY) return QUERY(store, EVENTS_OF_DAY, NUM(query->day));
     if (rare->source == SOURCE_ORGANIZER)
         return QUERY(store, EVENTS_OF_ORGANIZER, NUM(query->organizer));
-    return QUERY(store, EVENTS_WITH_WORD, TEXT(rare->word.word), NUM(rare->word.fields));
+    const struct field_word *word = &search->words.items[rare->word];
+    return QUERY(store, EVENTS_WITH_WORD, TEXT(word->word), NUM(word->fields));
 }
 
 /* Those behind 'last' in the order of the page. An event may be there more than once: two of its
@@ -209,107 +229,166 @@ static void look_at_few(struct search *search, const struct rare *rare)
 {
     size_t count;
     const struct place *places = gather(search, rare, &count);
-    const struct field_word *known = rare->source == SOURCE_WORD ? &rare->word : NULL;
+    uint64_t known = rare->source == SOURCE_WORD ? UINT64_C(1) << rare->word : 0;
     for (size_t i = 0; i < count && !is_full(search); i++) {
-        if (i && places[i].id == places[i - 1].id) continue;
-        if (has_words(search, places[i].id, known) && passes_filters(search, places[i].id))
-            search->ids[search->count++] = places[i].id;
+        struct found found = {.id = places[i].id};
+        if (i && found.id == places[i - 1].id) continue;
+        if (has_words(search, found.id, known) && passes_filters(search, found.id, &found.version))
+            search->found[search->count++] = found;
     }
 }
 
 /* ---- choosing ---- */
 
-static void count_one(struct search *search, struct rare *rare, const struct rare *other,
-                      enum sqlite_statement which, struct sqlite_value value)
-{
-    const struct sqlite_value values[] = {value, NUM(rare->count)};
-    int64_t count = sqlite_number(search->store, sqlite_query(search->store, which, values, 2), 0);
-    if (count >= rare->count) return;
-    *rare = *other;
-    rare->count = count;
-}
-
-/* What there are fewer of than 'most'; SOURCE_ALL where there is nothing like that. */
-static struct rare rarer_than(struct search *search, int64_t most)
+/* What is asked for, one after the other: false behind the last. */
+static bool asked(const struct search *search, size_t index, struct rare *ret_rare)
 {
     const struct event_query *query = search->query;
-    struct rare rare = {.count = most};
-    for (size_t i = 0; i < search->words.count && rare.count > 0; i++)
-        count_one(search, &rare, &(struct rare){SOURCE_WORD, search->words.items[i], 0},
-                  STATEMENT_EVENT_WORD_COUNT, TEXT(search->words.items[i].word));
-    if (query->has_day && rare.count > 0)
-        count_one(search, &rare, &(struct rare){.source = SOURCE_DAY},
-                  STATEMENT_EVENTS_OF_DAY_COUNT, NUM(query->day));
-    if (query->organizer && rare.count > 0)
-        count_one(search, &rare, &(struct rare){.source = SOURCE_ORGANIZER},
-                  STATEMENT_EVENTS_OF_ORGANIZER_COUNT, NUM(query->organizer));
-    return rare;
+    *ret_rare = (struct rare){.source = SOURCE_WORD, .word = index};
+    if (index < search->words.count) return true;
+    index -= search->words.count;
+    ret_rare->source = query->has_day && index == 0 ? SOURCE_DAY : SOURCE_ORGANIZER;
+    return index < (size_t)query->has_day + (query->organizer > 0);
+}
+
+static bool are_fewer(struct search *search, const struct rare *rare, int64_t count)
+{
+    struct sqlite_store *store = search->store;
+    const struct event_query *query = search->query;
+    sqlite3_stmt *rows =
+        rare->source == SOURCE_DAY
+            ? QUERY(store, EVENTS_OF_DAY_FROM, NUM(query->day), NUM(count - 1))
+        : rare->source == SOURCE_ORGANIZER
+            ? QUERY(store, EVENTS_OF_ORGANIZER_FROM, NUM(query->organizer), NUM(count - 1))
+            : QUERY(store, EVENTS_WITH_WORD_FROM, TEXT(search->words.items[rare->word].word),
+                    NUM(count - 1));
+    bool are = !sqlite_next(store, rows);
+    sqlite_end(rows);
+    return are;
+}
+
+/* Something of which there are fewer than 'count'. */
+static bool find_scarce(struct search *search, int64_t count, struct rare *ret_rare)
+{
+    for (size_t i = 0; asked(search, i, ret_rare); i++)
+        if (are_fewer(search, ret_rare, count)) {
+            ret_rare->count = FEW;
+            return true;
+        }
+    return false;
+}
+
+/* Of common words the one whose next events take the longest time: the shortest walk, as far as it
+ * goes. False where that cannot be told, as they are not all walked in that order, or one ends
+ * soon: those are better counted. */
+static bool find_sparse(struct search *search, struct rare *ret_rare)
+{
+    const struct event_query *query = search->query;
+    if (!search->begun || query->has_day || query->organizer) return false;
+    if (query->after.set && !query->after.number) return false;
+    bool descending = query->sort == SORT_STARTS_AT_DESCENDING;
+    int64_t from = first_start(search), most = INT64_MIN;
+    for (size_t i = 0; i < search->words.count; i++) {
+        struct sqlite_value values[] = {TEXT(search->begun[i].word), NUM(from), NUM(AHEAD - 1)};
+        if (!search->begun[i].is_one) return false;
+        int64_t at = sqlite_number(
+            search->store,
+            sqlite_query(search->store, descending ? STATEMENT_WORD_BEHIND : STATEMENT_WORD_AHEAD,
+                         values, 3),
+            0);
+        if (!at) return false;
+        if (descending) at = -at;
+        if (at > most) *ret_rare = (struct rare){SOURCE_WORD, i, MANY};
+        if (at > most) most = at;
+    }
+    return true;
 }
 
 /* What is asked for alone is not counted, nor a common word as far as it goes: that would cost more
- * than it tells. Of common words any will do. */
+ * than it tells. */
 static struct rare rarest(struct search *search)
 {
-    const struct event_query *query = search->query;
-    size_t asked = search->words.count + query->has_day + (query->organizer > 0);
-    if (asked == 0) return (struct rare){.source = SOURCE_ALL};
-    if (asked == 1 && query->sort != SORT_NAME) {
-        if (query->has_day) return (struct rare){.source = SOURCE_DAY, .count = NOT_COUNTED};
-        if (query->organizer)
-            return (struct rare){.source = SOURCE_ORGANIZER, .count = NOT_COUNTED};
-        return (struct rare){SOURCE_WORD, search->words.items[0], NOT_COUNTED};
-    }
-    struct rare rare = rarer_than(search, COUNT_FIRST);
-    if (rare.source == SOURCE_ALL) rare = rarer_than(search, SQLITE_MANY);
-    if (rare.source == SOURCE_ALL && search->words.count)
-        rare = (struct rare){SOURCE_WORD, search->words.items[0], SQLITE_MANY};
-    return rare;
+    static const int64_t counts[] = {16, 256, SQLITE_MANY};
+    struct rare rare, other;
+    if (!asked(search, 0, &rare)) return (struct rare){.source = SOURCE_ALL};
+    if (!asked(search, 1, &other) && search->query->sort != SORT_NAME) return rare;
+    if (find_sparse(search, &rare)) return rare;
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        if (find_scarce(search, counts[i], &rare)) return rare;
+    /* Any word will do, best one that can be walked. */
+    for (size_t i = search->words.count; i-- > 0;)
+        if (rare.source != SOURCE_WORD || (search->begun && search->begun[i].is_one))
+            rare = (struct rare){SOURCE_WORD, i, MANY};
+    return search->words.count ? rare : (struct rare){.source = SOURCE_ALL};
 }
 
-/* The word of the table that 'word' begins; false where it begins several. */
-static bool only_word(struct search *search, struct str word, struct str *ret_word)
+/* False: nothing begins with one of the words. */
+static bool look_up_words(struct search *search)
 {
-    sqlite3_stmt *rows = QUERY(search->store, WORD_FIRST, TEXT(word));
-    struct str first = {0}, last = {0};
-    if (sqlite_next(search->store, rows)) first = sqlite_text(rows, 0, search->arena);
-    sqlite_end(rows);
-    rows = QUERY(search->store, WORD_LAST, TEXT(word));
-    if (sqlite_next(search->store, rows)) last = sqlite_text(rows, 0, search->arena);
-    sqlite_end(rows);
-    *ret_word = first;
-    return str_equal(first, last);
+    size_t count = search->words.count;
+    if (search->query->sort == SORT_NAME) return true;
+    search->begun = ARENA_ARRAY(search->arena, struct begun, count);
+    for (size_t i = 0; i < count; i++) {
+        struct str first, last;
+        sqlite3_stmt *rows = QUERY(search->store, WORD_FIRST, TEXT(search->words.items[i].word));
+        if (!sqlite_next(search->store, rows)) return false;
+        first = sqlite_text(rows, 0, search->arena);
+        sqlite_end(rows);
+        rows = QUERY(search->store, WORD_LAST, TEXT(search->words.items[i].word));
+        if (!sqlite_next(search->store, rows)) return false;
+        last = sqlite_text(rows, 0, search->arena);
+        sqlite_end(rows);
+        search->begun[i] = (struct begun){str_equal(first, last), first};
+    }
+    return true;
 }
 
 #define SOURCE_STATEMENTS(name)                                                                    \
     .at = STATEMENT_SEARCH_##name##_AT, .later = STATEMENT_SEARCH_##name##_LATER,                  \
     .earlier = STATEMENT_SEARCH_##name##_EARLIER
 
+/* A walk through the events that have a word, and another one where there is one to look up. */
+static struct walk walk_of_word(const struct search *search, size_t word)
+{
+    struct walk walk = {
+        SOURCE_WORD,
+        SOURCE_STATEMENTS(WORD),
+        {TEXT(search->begun[word].word), NUM(search->words.items[word].fields)},
+        2,
+        UINT64_C(1) << word,
+        SIZE_MAX,
+    };
+    for (size_t i = 0; i < search->words.count; i++) {
+        if (i == word || !search->begun[i].is_one) continue;
+        walk.at = STATEMENT_SEARCH_WORDS_AT;
+        walk.later = STATEMENT_SEARCH_WORDS_LATER;
+        walk.earlier = STATEMENT_SEARCH_WORDS_EARLIER;
+        walk.values[2] = TEXT(search->begun[i].word);
+        walk.values[3] = NUM(search->words.items[i].fields);
+        walk.value_count = 4;
+        walk.known |= UINT64_C(1) << i;
+        break;
+    }
+    return walk;
+}
+
 /* A walk in the order of time through what is rare; through all events where that is not possible.
  */
-static struct walk walk_of(struct search *search, const struct rare *rare)
+static struct walk walk_of(const struct search *search, const struct rare *rare)
 {
     const struct event_query *query = search->query;
-    struct str word;
     if (query->sort != SORT_NAME) {
         if (rare->source == SOURCE_DAY)
-            return (struct walk){
-                SOURCE_DAY, SOURCE_STATEMENTS(DAY), {NUM(query->day), NIL}, 1, NULL, SIZE_MAX};
+            return (struct walk){SOURCE_DAY, SOURCE_STATEMENTS(DAY), {NUM(query->day)}, 1, 0,
+                                 SIZE_MAX};
         if (rare->source == SOURCE_ORGANIZER)
-            return (struct walk){SOURCE_ORGANIZER,
-                                 SOURCE_STATEMENTS(ORGANIZER),
-                                 {NUM(query->organizer), NIL},
-                                 1,
-                                 NULL,
-                                 SIZE_MAX};
-        if (rare->source == SOURCE_WORD && only_word(search, rare->word.word, &word))
-            return (struct walk){SOURCE_WORD,
-                                 SOURCE_STATEMENTS(WORD),
-                                 {TEXT(word), NUM(rare->word.fields)},
-                                 2,
-                                 &rare->word,
-                                 SIZE_MAX};
+            return (struct walk){
+                SOURCE_ORGANIZER, SOURCE_STATEMENTS(ORGANIZER), {NUM(query->organizer)}, 1, 0,
+                SIZE_MAX};
+        if (rare->source == SOURCE_WORD && search->begun[rare->word].is_one)
+            return walk_of_word(search, rare->word);
     }
-    return (struct walk){SOURCE_ALL, SOURCE_STATEMENTS(ALL), {NIL, NIL}, 0, NULL, WALK_MOST};
+    return (struct walk){SOURCE_ALL, SOURCE_STATEMENTS(ALL), {NIL}, 0, 0, WALK_MOST};
 }
 
 /* ---- a search ---- */
@@ -322,7 +401,7 @@ static void search_begin(struct search *search, struct store *base, const struct
         .query = query,
         .arena = arena,
         .to = query->to ? query->to : INT64_MAX,
-        .ids = ARENA_ARRAY(arena, uint64_t, query->limit),
+        .found = ARENA_ARRAY(arena, struct found, query->limit),
         .has_last = query->after.set,
         .last = {.id = query->after.id},
     };
@@ -348,14 +427,13 @@ static void search_begin(struct search *search, struct store *base, const struct
 static bool is_few(struct search *search, const struct rare *rare)
 {
     if (rare->source == SOURCE_ALL) return false;
-    /* What was not counted is the only thing there is to count. */
-    int64_t count =
-        rare->count == NOT_COUNTED ? rarer_than(search, SQLITE_MANY).count : rare->count;
-    return count < SQLITE_MANY;
+    return rare->count == FEW ||
+           (rare->count == NOT_COUNTED && are_fewer(search, rare, SQLITE_MANY));
 }
 
-static void find_ids(struct search *search)
+static void find_events(struct search *search)
 {
+    if (!look_up_words(search)) return;
     struct rare rare = rarest(search);
     struct walk walk = walk_of(search, &rare);
     if (walk.source != SOURCE_ALL || !is_few(search, &rare)) {
@@ -374,10 +452,13 @@ enum store_status sqlite_search_events(struct store *base, const struct event_qu
 {
     struct search search;
     search_begin(&search, base, query, arena);
-    find_ids(&search);
+    find_events(&search);
     struct event **events = ARENA_ARRAY(arena, struct event *, search.count);
-    for (size_t i = 0; i < search.count; i++)
-        events[i] = sqlite_event(search.store, search.ids[i], arena);
+    for (size_t i = 0; i < search.count; i++) {
+        const struct found *found = &search.found[i];
+        if (query->known) events[i] = query->known(found->id, found->version, query->known_data);
+        if (!events[i]) events[i] = sqlite_event(search.store, found->id, arena);
+    }
     *ret_list = (struct event_list){events, search.count};
     return sqlite_end_read(search.store);
 }

@@ -269,7 +269,8 @@
  * ?7 whose drafts, 0 none, -1 all   ?8 now, or 0: available or not
  * ?9, ?10 where the page begins: sort key and id
  *
- * ?11, ?12 the day, the organizer, or the word and its fields
+ * ?11, ?12 the day, the organizer, or the word and its fields   ?13, ?14 another word and its
+ * fields
  *
  * Those that walk a source yield ids in the order of the page, until it is full. Only where a word
  * begins several others, or the order is that of names, a rare one's events are gathered and
@@ -284,19 +285,22 @@
     "(SELECT 1 FROM ticket_types AS t WHERE t.event_id = e.id AND t.waiting = 0 "                  \
     "AND t.booked + t.held < t.capacity))) "
 
+#define SQLITE_SEARCH_FOUND "SELECT e.id, e.starts_at, e.version FROM "
+
 #define SQLITE_SEARCH_WALK(index, where)                                                           \
-    "SELECT e.id, e.starts_at FROM events AS e INDEXED BY " index " WHERE " where                  \
-    " AND " SQLITE_SEARCH_FILTERS
+    SQLITE_SEARCH_FOUND "events AS e INDEXED BY " index " WHERE " where                            \
+                        " AND " SQLITE_SEARCH_FILTERS
 
 /* A source of events, three ways: those that start at ?9 and have an id above ?10; those that start
- * later than ?9; and earlier, backwards. */
-#define SQLITE_SEARCH_SOURCE(X, name, id, source)                                                  \
-    X(name##_AT, "SELECT " id ", starts_at FROM " source " AND starts_at = ?9 AND " id " > ?10 "   \
-                 "ORDER BY " id)                                                                   \
-    X(name##_LATER, "SELECT " id ", starts_at FROM " source " AND starts_at > ?9 "                 \
-                    "AND starts_at < ?3 ORDER BY starts_at, " id)                                  \
-    X(name##_EARLIER, "SELECT " id ", starts_at FROM " source " AND starts_at < ?9 "               \
-                      "AND starts_at >= max(?2, 1) ORDER BY starts_at DESC, " id)
+ * later than ?9; and earlier, backwards. 'at' and 'id' are the columns of its index. */
+#define SQLITE_SEARCH_SOURCE(X, name, at, id, source)                                              \
+    X(name##_AT, SQLITE_SEARCH_FOUND source " AND " at " = ?9 AND " id                             \
+                                            " > ?10 AND " SQLITE_SEARCH_FILTERS "ORDER BY " id)    \
+    X(name##_LATER, SQLITE_SEARCH_FOUND source                                                     \
+      " AND " at " > ?9 AND " at " < ?3 AND " SQLITE_SEARCH_FILTERS "ORDER BY " at ", " id)        \
+    X(name##_EARLIER, SQLITE_SEARCH_FOUND source                                                   \
+      " AND " at " < ?9 AND " at " >= max(?2, 1) AND " SQLITE_SEARCH_FILTERS "ORDER BY " at        \
+      " DESC, " id)
 
 #define SQLITE_SEARCH_STATEMENTS(X)                                                                \
     X(SEARCH_ALL_AT,                                                                               \
@@ -308,18 +312,24 @@
       SQLITE_SEARCH_WALK("events_by_start_descending",                                             \
                          "e.starts_at < ?9 AND e.starts_at >= max(?2, 1)") "ORDER BY e.starts_at " \
                                                                            "DESC, e.id")           \
-    SQLITE_SEARCH_SOURCE(X, SEARCH_DAY, "id",                                                      \
-                         "events INDEXED BY events_by_day "                                        \
-                         "WHERE local_day = ?11 AND local_day IS NOT NULL")                        \
-    SQLITE_SEARCH_SOURCE(X, SEARCH_ORGANIZER, "id",                                                \
-                         "events INDEXED BY events_by_organizer WHERE organizer_id = ?11")         \
-    SQLITE_SEARCH_SOURCE(X, SEARCH_WORD, "event_id",                                               \
-                         "event_search WHERE word = ?11 AND fields & ?12")                         \
+    SQLITE_SEARCH_SOURCE(X, SEARCH_DAY, "e.starts_at", "e.id",                                     \
+                         "events AS e INDEXED BY events_by_day "                                   \
+                         "WHERE e.local_day = ?11 AND e.local_day IS NOT NULL")                    \
+    SQLITE_SEARCH_SOURCE(X, SEARCH_ORGANIZER, "e.starts_at", "e.id",                               \
+                         "events AS e INDEXED BY events_by_organizer WHERE e.organizer_id = ?11")  \
+    SQLITE_SEARCH_SOURCE(X, SEARCH_WORD, "s.starts_at", "s.event_id",                              \
+                         "event_search AS s CROSS JOIN events AS e ON e.id = s.event_id "          \
+                         "WHERE s.word = ?11 AND s.fields & ?12")                                  \
+    SQLITE_SEARCH_SOURCE(X, SEARCH_WORDS, "s.starts_at", "s.event_id",                             \
+                         "event_search AS s CROSS JOIN events AS e ON e.id = s.event_id "          \
+                         "WHERE s.word = ?11 AND s.fields & ?12 "                                  \
+                         "AND EXISTS (SELECT 1 FROM event_words AS w "                             \
+                         "WHERE w.event_id = s.event_id AND w.word = ?13 AND w.fields & ?14)")     \
     X(SEARCH_NAMED,                                                                                \
       SQLITE_SEARCH_WALK("events_by_name", "e.name_folded = ?9 AND e.id > ?10") "ORDER BY e.id")   \
     X(SEARCH_NAMED_LATER,                                                                          \
       SQLITE_SEARCH_WALK("events_by_name", "e.name_folded > ?9") "ORDER BY e.name_folded, e.id")   \
-    X(SEARCH_ONE, "SELECT 1 FROM events AS e WHERE e.id = ?1 AND " SQLITE_SEARCH_FILTERS)          \
+    X(SEARCH_ONE, "SELECT e.version FROM events AS e WHERE e.id = ?1 AND " SQLITE_SEARCH_FILTERS)  \
     X(EVENT_HAS_WORD, "SELECT 1 FROM event_words WHERE event_id = ?1 AND word >= ?2 "              \
                       "AND word < ?2 || char(1114111) AND fields & ?3 LIMIT 1")                    \
     X(EVENT_NAME, "SELECT name_folded FROM events WHERE id = ?1")                                  \
@@ -329,17 +339,20 @@
                      "WHERE local_day = ?1 AND local_day IS NOT NULL")                             \
     X(EVENTS_OF_ORGANIZER, "SELECT id, starts_at FROM events INDEXED BY events_by_organizer "      \
                            "WHERE organizer_id = ?1")                                              \
-    X(WORD_FIRST, "SELECT min(word) FROM event_search "                                            \
-                  "WHERE word >= ?1 AND word < ?1 || char(1114111)")                               \
-    X(WORD_LAST, "SELECT max(word) FROM event_search "                                             \
-                 "WHERE word >= ?1 AND word < ?1 || char(1114111)")                                \
-    X(EVENT_WORD_COUNT, "SELECT count(*) FROM (SELECT 1 FROM event_search "                        \
-                        "WHERE word >= ?1 AND word < ?1 || char(1114111) LIMIT ?2)")               \
-    X(EVENTS_OF_DAY_COUNT, "SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_day "  \
-                           "WHERE local_day = ?1 AND local_day IS NOT NULL LIMIT ?2)")             \
-    X(EVENTS_OF_ORGANIZER_COUNT,                                                                   \
-      "SELECT count(*) FROM (SELECT 1 FROM events "                                                \
-      "INDEXED BY events_by_organizer WHERE organizer_id = ?1 LIMIT ?2)")
+    X(WORD_FIRST, "SELECT word FROM event_search "                                                 \
+                  "WHERE word >= ?1 AND word < ?1 || char(1114111) ORDER BY word LIMIT 1")         \
+    X(WORD_LAST, "SELECT word FROM event_search "                                                  \
+                 "WHERE word >= ?1 AND word < ?1 || char(1114111) ORDER BY word DESC LIMIT 1")     \
+    X(WORD_AHEAD, "SELECT starts_at FROM event_search WHERE word = ?1 AND starts_at > ?2 "         \
+                  "ORDER BY starts_at LIMIT 1 OFFSET ?3")                                          \
+    X(WORD_BEHIND, "SELECT starts_at FROM event_search WHERE word = ?1 AND starts_at < ?2 "        \
+                   "AND starts_at > 0 ORDER BY starts_at DESC LIMIT 1 OFFSET ?3")                  \
+    X(EVENTS_WITH_WORD_FROM, "SELECT 1 FROM event_search WHERE word >= ?1 "                        \
+                             "AND word < ?1 || char(1114111) LIMIT 1 OFFSET ?2")                   \
+    X(EVENTS_OF_DAY_FROM, "SELECT 1 FROM events INDEXED BY events_by_day "                         \
+                          "WHERE local_day = ?1 AND local_day IS NOT NULL LIMIT 1 OFFSET ?2")      \
+    X(EVENTS_OF_ORGANIZER_FROM, "SELECT 1 FROM events INDEXED BY events_by_organizer "             \
+                                "WHERE organizer_id = ?1 LIMIT 1 OFFSET ?2")
 
 /* ---- the check ---- */
 

@@ -123,6 +123,10 @@ struct event_query {
                            * direction too */
     struct page_after after;
     size_t limit;
+    /* The event of that id and version, where the caller has it: then a store need not read it, and
+     * it stands in the list. Within a transaction: short. NULL: the caller has none. */
+    struct event *(*known)(uint64_t id, uint64_t version, void *data);
+    void *known_data;
 };
 
 /* 'count' is limit + 1 when there is more: the caller asks for one more than it shows. */

@@ -213,6 +213,38 @@ onEachStore('events', {}, (server) => {
             assert.deepEqual(second.data.map((event) => event.name), ['M2', 'M3']);
         });
 
+        it('shows what GET shows, whatever happens to the events', async () => {
+            const word = `ledger${organizer.id}`;
+            const made = [];
+            for (let i = 0; i < 4; i++) made.push(await organizer.createEvent({name: `${word} ${i}`, capacity: 3, starts_at: inDays(20 + i)}));
+            const [first, second, third, fourth] = made.map(({id}) => id);
+            const agrees = async (...expected) => {
+                for (const person of [visitor, organizer]) {
+                    const {data} = expect(await person.get(`/v1/events?q=${word}`), 200);
+                    assert.deepEqual(data.map(({id}) => id), person === organizer ? expected.flat() : expected.filter((id) => !Array.isArray(id)));
+                    for (const event of data) assert.deepEqual(event, expect(await person.get(`/v1/events/${event.id}`), 200));
+                }
+            };
+            const change = async (id, fields) => expect(await organizer.patch(`/v1/events/${id}`, fields), 200);
+            await agrees(first, second, third, fourth);
+            const booking = await visitor.book(second, 2);
+            await agrees(first, second, third, fourth);
+            await change(third, {status: 'draft', venue: 'Not yet told'}); // those in brackets only its organizer sees
+            await agrees(first, second, [third], fourth);
+            expect(await visitor.post(`/v1/bookings/${booking.reference}/cancel`), 200);
+            await change(first, {starts_at: inDays(30)});
+            await agrees(second, [third], fourth, first);
+            await change(fourth, {name: 'Renamed'});
+            await change(third, {status: 'on_sale'});
+            await agrees(second, third, first);
+            expect(await organizer.delete(`/v1/events/${first}`), 204);
+            await agrees(second, third);
+            await visitor.book(second, 3);
+            await agrees(second, third);
+            const {data} = expect(await visitor.get(`/v1/events?q=${word}&available=true`), 200);
+            assert.deepEqual(data.map(({id}) => id), [third]);
+        });
+
         it('gives 20 unless told otherwise', async () => {
             const many = await server().person();
             for (let i = 0; i < 21; i++) await many.createEvent({name: `N${i}`, capacity: 1});

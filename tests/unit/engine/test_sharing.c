@@ -218,7 +218,7 @@ static void note_move(struct watch *watch)
 /* What another process shows of the office's event, which it reads by itself as it is watched. */
 static uint32_t watched_as_booked(struct snapshots *snapshots, struct office *office)
 {
-    struct snapshot *snapshot = snapshots_watched(snapshots, office->event_id);
+    struct snapshot *snapshot = snapshots_newest(snapshots, office->event_id);
     uint32_t booked = snapshot ? snapshot->event.types[0].booked : UINT32_MAX;
     snapshot_release(snapshot);
     return booked;

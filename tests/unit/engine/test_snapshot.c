@@ -237,6 +237,70 @@ static void a_commit_shows_at_once_even_while_it_is_read_again(void **state)
     snapshots_free(snapshots);
 }
 
+/* ---- those that were read with others ---- */
+
+/* The number in what is given back to who read it. */
+static uint32_t kept(struct snapshots *snapshots, struct event *event, struct mark mark)
+{
+    struct snapshot *snapshot = snapshot_new(event);
+    snapshots_keep(snapshots, snapshot, mark);
+    uint32_t value = snapshot->event.types[0].booked;
+    snapshot_release(snapshot);
+    return value;
+}
+
+static void what_was_read_with_others_is_shown(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(8, 0);
+    assert_int_equal(kept(snapshots, show(1, 3), snapshots_mark(snapshots)), 3);
+    assert_int_equal(booked(snapshots, 1), 3);
+    struct mark mark = snapshots_mark(snapshots);
+    publish(snapshots, show(1, 5));
+    snapshots_remove(snapshots, 2, snapshots_mark(snapshots));
+    assert_int_equal(kept(snapshots, show(1, 4), mark), 4); /* what he read, but ... */
+    assert_int_equal(booked(snapshots, 1), 5);              /* ... not for others */
+    assert_int_equal(kept(snapshots, show(2, 4), mark), 4);
+    assert_int_equal(booked(snapshots, 2), DELETED);
+    snapshots_free(snapshots);
+}
+
+static void but_not_when_something_newer_had_to_make_room(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(2, 0);
+    struct mark late = snapshots_mark(snapshots);
+    for (uint64_t id = 1; id <= 3; id++)
+        publish(snapshots, show(id, 5));
+    uint64_t gone = 1;
+    while (booked(snapshots, gone) != UNKNOWN)
+        gone++;
+    assert_int_equal(kept(snapshots, show(gone, 2), late), 2);
+    assert_int_equal(booked(snapshots, gone), UNKNOWN);
+    assert_int_equal(kept(snapshots, show(gone, 5), snapshots_mark(snapshots)), 5);
+    assert_int_equal(booked(snapshots, gone), 5);
+    snapshots_free(snapshots);
+}
+
+static void of_large_events_there_are_fewer(void **state)
+{
+    (void)state;
+    enum { CAPACITY = 32, LARGE = 4096 };
+    static char text[LARGE];
+    struct snapshots *snapshots = snapshots_new(CAPACITY, 0);
+    size_t shown = 0;
+    memset(text, 'x', LARGE);
+    for (uint64_t id = 1; id <= CAPACITY; id++) {
+        struct event *event = show(id, 5);
+        event->description = (struct str){text, LARGE};
+        publish(snapshots, event);
+    }
+    for (uint64_t id = 1; id <= CAPACITY; id++)
+        shown += booked(snapshots, id) == 5;
+    assert_in_range(shown, 1, CAPACITY / 4);
+    snapshots_free(snapshots);
+}
+
 /* ---- watching ---- */
 
 static void note_move(struct watch *watch)
@@ -246,7 +310,7 @@ static void note_move(struct watch *watch)
 
 static uint32_t watched(struct snapshots *snapshots, uint64_t id)
 {
-    struct snapshot *snapshot = snapshots_watched(snapshots, id);
+    struct snapshot *snapshot = snapshots_newest(snapshots, id);
     uint32_t value = snapshot ? snapshot->event.types[0].booked : UNKNOWN;
     snapshot_release(snapshot);
     return value;
@@ -409,6 +473,9 @@ int main(void)
         cmocka_unit_test(what_is_old_is_read_again),
         cmocka_unit_test(what_is_new_is_not),
         cmocka_unit_test(a_commit_shows_at_once_even_while_it_is_read_again),
+        cmocka_unit_test(what_was_read_with_others_is_shown),
+        cmocka_unit_test(but_not_when_something_newer_had_to_make_room),
+        cmocka_unit_test(of_large_events_there_are_fewer),
         cmocka_unit_test(a_page_is_rendered_once),
         cmocka_unit_test(who_watches_hears_of_each_commit),
         cmocka_unit_test(what_is_late_moves_nothing),

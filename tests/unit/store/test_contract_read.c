@@ -170,6 +170,43 @@ static void a_page_is_filtered_and_sorted_too(void **state)
         }
 }
 
+/* Knows the event of the second id, as version 2. */
+static struct event *know_one(uint64_t id, uint64_t version, void *data)
+{
+    struct event *known = data;
+    known->type_count++; /* how often it was asked for */
+    return id == known->id && version == known->version ? known : NULL;
+}
+
+static void what_the_caller_has_is_not_read_again(void **state)
+{
+    struct box_office *box = *state;
+    for (int i = 0; i < 3; i++)
+        NEW_EVENT(box, 1, .name = STR("jazz"));
+    struct command command = event_command(COMMAND_UPDATE_EVENT, 2);
+    command.update.fields = FIELD_VENUE;
+    command.update.event.venue = STR("Town hall");
+    run_one(box, command);
+
+    for (uint64_t version = 1; version <= 2; version++) {
+        struct event known = {.id = 2, .version = version};
+        struct event_query query = any_event();
+        struct event_list list;
+        query.q = words(box, "jazz");
+        query.known = know_one;
+        query.known_data = &known;
+        OK(store_search_events(box->reader, &query, &box->arena, &list));
+        assert_int_equal(list.count, 3);
+        for (uint64_t i = 0; i < 3; i++)
+            assert_int_equal(list.items[i]->id, i + 1);
+        /* A store is free not to ask. */
+        assert_true(known.type_count == 0 || known.type_count == 3);
+        bool is_taken = known.type_count && version == 2;
+        assert_true((list.items[1] == &known) == is_taken);
+        if (!is_taken) expect_str(list.items[1]->venue, "Town hall");
+    }
+}
+
 static void events_are_found_by_status_and_organizer(void **state)
 {
     struct box_office *box = *state;
@@ -949,6 +986,7 @@ int main(void)
         STORE_TEST(events_are_found_by_their_time),
         STORE_TEST(events_are_sorted_with_those_without_a_time_last),
         STORE_TEST(a_page_is_filtered_and_sorted_too),
+        STORE_TEST(what_the_caller_has_is_not_read_again),
         STORE_TEST(events_are_found_by_status_and_organizer),
         STORE_TEST(available_is_what_a_newcomer_can_have),
         STORE_TEST(a_booking_is_shown_with_all_around_it),
