@@ -6,9 +6,10 @@
  *
  *     {"quantity": 1}
  *
- * "{id}" in a path is 1, "{reference}" the first booking's, "{waiting}" the second's. A first
- * line that begins with no method of ours is one of the routes all the same, chosen by its bytes,
- * for its organizer: so no input is wasted on a 404. */
+ * "{id}" in a path is 1, "{reference}" the first booking's, "{waiting}" the second's, "{delivery}"
+ * a message of a webhook's, "{token}" what a mail to ana would have as its link. A first line that
+ * begins with no method of ours is one of the routes all the same, chosen by its bytes, for its
+ * organizer: so no input is wasted on a 404. */
 #include "lib/office.h"
 
 #include "api/routes.h"
@@ -35,14 +36,18 @@ static unsigned user_named(struct str name)
 static struct str fill_in(struct str path)
 {
     struct buf out = {0};
+    enum link_purpose purpose =
+        str_starts(path, STR("/v1/password")) ? LINK_RESET_PASSWORD : LINK_CONFIRM_EMAIL;
     while (path.len) {
         buf_add_str(&out, fuzz_cut(&path, STR("{")));
         if (!path.len) break;
         struct str name = fuzz_cut(&path, STR("}"));
-        buf_add_str(&out, str_equal(name, STR("reference")) ? str_of(office_reference(1))
-                          : str_equal(name, STR("waiting")) ? str_of(office_reference(2))
-                          : str_equal(name, STR("file"))    ? STR("docs.css")
-                                                            : STR("1"));
+        buf_add_str(&out, str_equal(name, STR("reference"))  ? str_of(office_reference(1))
+                          : str_equal(name, STR("waiting"))  ? str_of(office_reference(2))
+                          : str_equal(name, STR("delivery")) ? str_of(office_delivery())
+                          : str_equal(name, STR("token"))    ? str_of(office_link(purpose))
+                          : str_equal(name, STR("file"))     ? STR("docs.css")
+                                                             : STR("1"));
     }
     struct str filled = arena_str(&arena, buf_str(&out));
     buf_free(&out);

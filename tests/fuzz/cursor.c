@@ -22,7 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                  {"/v1/bookings?limit=1&%.0scursor=%s", 3},
                  {"/v1/users?limit=1&%.0scursor=%s", 1},
                  {"/v1/events/1/bookings?limit=1&%.0scursor=%s", 2},
-                 {"/v1/events/1/tickets?limit=1&%.0scursor=%s", 2}};
+                 {"/v1/events/1/tickets?limit=1&%.0scursor=%s", 2},
+                 {"/v1/webhooks?limit=1&%.0scursor=%s", 2},
+                 {"/v1/webhooks/1/deliveries?limit=1&%.0scursor=%s", 2},
+                 {"/v1/journal?limit=1&%.0safter=%s", 2}};
     if (size < 1 || size > 2000) return 0;
     char cursor[3000];
     sodium_bin2base64(cursor, sizeof(cursor), data + 1, size - 1,

@@ -78,8 +78,9 @@ static void check(const struct mail *mail, bool ascii)
         assert(line.len > 0 && line.data[line.len - 1] == '\r' && line.len < 1000);
         line.len--;
         for (size_t i = 0; i < line.len; i++)
-            assert((unsigned char)line.data[i] >= ' ' &&
-                   (!ascii || (unsigned char)line.data[i] < 0x7f));
+            assert(((unsigned char)line.data[i] >= ' ' &&
+                    (!ascii || (unsigned char)line.data[i] < 0x7f)) ||
+                   (line.data[i] == '\t' && !in_head && i + 1 < line.len));
         if (line.len == 0 || !in_head) {
             in_head = false;
         } else if (line.data[0] != ' ') {

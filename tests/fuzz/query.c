@@ -34,6 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                  {"/v1/users", 1},
                  {"/v1/events/1/bookings", 2},
                  {"/v1/events/1/tickets", 2},
+                 {"/v1/journal", 1},
+                 {"/v1/journal", 2},
+                 {"/v1/webhooks", 2},
+                 {"/v1/webhooks/1/deliveries", 2},
                  {"/v1/events/1/bookings.csv", 2}};
     struct query query;
     if (query_parse(&arena, fuzz_text(data, size), &query))

@@ -12,6 +12,9 @@
 #include "engine/lane.h"
 #include "engine/pool.h"
 #include "http/loop.h"
+#include "notify/mail.h"
+
+#define PASSWORD "correct horse"
 
 static const char secret[] = "the secret of the fuzzed box office";
 static const struct reference_key key = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
@@ -123,6 +126,9 @@ struct api *office_api(void)
         .reference_key = key,
         .token_ttl_s = 3600,
         .open_organizing = false,
+        .sends_mail = true,
+        .link_key = link_key_of(str_of(secret)),
+        .webhooks = true,
         .cors_origins = "https://example.org",
         .trust_proxy = "loopback",
         .metrics_token = "a token for metrics",
@@ -158,6 +164,30 @@ const char *office_reference(uint64_t booking)
     return text;
 }
 
+const char *office_delivery(void)
+{
+    static char text[REFERENCE_TEXT_SIZE];
+    reference_write(&key, UINT64_C(1) << 58 | 1, text);
+    return text;
+}
+
+const char *office_link(enum link_purpose purpose)
+{
+    static char text[LINK_TEXT_SIZE];
+    char hash[crypto_pwhash_STRBYTES];
+    struct arena arena = {0};
+    write_hash(hash, PASSWORD, strlen(PASSWORD));
+    const struct user user = {
+        .id = 3, .email = STR("ana@example.org"), .password_hash = str_of(hash)};
+    struct link_claim claim = purpose == LINK_RESET_PASSWORD ? mail_reset_claim(&user, &arena)
+                                                             : mail_confirm_claim(&user, &arena);
+    claim.expires_at = clock_now_ms() + 3600 * 1000;
+    const struct link_key link_key = link_key_of(str_of(secret));
+    link_issue(&link_key, &claim, text);
+    arena_free(&arena);
+    return text;
+}
+
 static struct replay_answer compose_nothing(struct task *task)
 {
     assert(!outcome_is_error(task->result.outcome));
@@ -183,7 +213,7 @@ static void prepare_users(void)
     static const char *const names[] = {"admin", "organizer", "ana", "bo"};
     static const enum role roles[] = {ROLE_ADMIN, ROLE_ORGANIZER, ROLE_USER, ROLE_USER};
     char hash[crypto_pwhash_STRBYTES];
-    write_hash(hash, "correct horse", 13);
+    write_hash(hash, PASSWORD, strlen(PASSWORD));
     for (size_t i = 0; i < OFFICE_USERS; i++) {
         struct command command = {.kind = COMMAND_REGISTER};
         command.user.fields = FIELD_USERNAME | FIELD_EMAIL | FIELD_PASSWORD;
@@ -229,6 +259,34 @@ static void prepare_events(void)
     }
 }
 
+static void prepare_webhook(void)
+{
+    struct command create = {.kind = COMMAND_CREATE_WEBHOOK,
+                             .actor = {.id = 2, .role = ROLE_ORGANIZER, .token_at = 1},
+                             .organizing_allowed = true};
+    create.webhook.webhook = (struct webhook){.topics = 1u << TOPIC_BOOKING_CONFIRMED,
+                                              .status = WEBHOOK_ON,
+                                              .secret = STR("0123456789abcdef0123456789abcdef"),
+                                              .url = STR("https://example.org/hook")};
+    prepare(&create);
+    const struct message message = {.id = 1,
+                                    .webhook_id = 1,
+                                    .subject = 1,
+                                    .event_id = 1,
+                                    .user_id = 2,
+                                    .topic = TOPIC_BOOKING_CONFIRMED,
+                                    .status = MESSAGE_PARKED,
+                                    .created_at = clock_now_ms(),
+                                    .settled_at = clock_now_ms(),
+                                    .key = STR("one"),
+                                    .error = STR("it did not answer"),
+                                    .body = STR("{}")};
+    struct command tell = {.kind = COMMAND_TELL};
+    tell.tell.messages = &message;
+    tell.tell.message_count = 1;
+    prepare(&tell);
+}
+
 void office_begin(void)
 {
     const char *error = "";
@@ -244,12 +302,14 @@ void office_begin(void)
         .directory = office.engine.directory,
         .snapshots = office.engine.snapshots,
         .keep_cancelled_ms = 1000,
+        .tells = true,
         .now = now,
         .pause = no_pause,
         .counts = &office.lane.counts,
     };
     prepare_users();
     prepare_events();
+    prepare_webhook();
 }
 
 static void run_jobs(struct list *jobs, struct store *store)

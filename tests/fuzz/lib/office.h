@@ -5,13 +5,15 @@
  * the order in which it was handed on, when office_work() is called, by the same batches. So an
  * input has the same effect each time. Every input begins with a fresh store: users 1 (admin), 2
  * (organizer), 3 and 4; event 1 of the organizer's with two types, booked by user 3 (booking 1) and
- * waited for by user 4 (booking 2); event 2 is a draft.
+ * waited for by user 4 (booking 2); event 2 is a draft; webhook 1 of the organizer's, with one
+ * message that was given up. Webhooks are on, and mail is said to be sent.
  *
  * Argon2 is meant to be slow, so here the password is its own hash. */
 #ifndef TESTS_FUZZ_OFFICE_H
 #define TESTS_FUZZ_OFFICE_H
 
 #include "api/api.h"
+#include "auth/link.h"
 #include "lib/fuzz.h"
 
 enum { OFFICE_USERS = 4 };
@@ -33,5 +35,12 @@ void office_request(enum http_method method, struct str target, unsigned user, s
 
 /* The reference of a booking of 1 or 2, as text. */
 const char *office_reference(uint64_t booking);
+
+/* That of webhook 1's message. */
+const char *office_delivery(void);
+
+/* What a link in a mail to user 3 carries, as long as he has the password and the address that he
+ * begins with. */
+const char *office_link(enum link_purpose purpose);
 
 #endif
