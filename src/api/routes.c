@@ -9,6 +9,7 @@
 #define CLASSIC    ROUTE_CLASSIC
 #define UNLIMITED  ROUTE_UNLIMITED
 #define SECRET     ROUTE_SECRET
+#define DECIDED    ROUTE_DECIDED
 
 /* clang-format off */
 const struct route routes[] = {
@@ -32,16 +33,16 @@ const struct route routes[] = {
     { HTTP_DELETE, "/v1/events/{id}",                     ACCESS_USER,   0,                       events_delete },
     { HTTP_GET,    "/v1/events/{id}/status",              ACCESS_ANYONE, 0,                       events_status },
     { HTTP_GET,    "/v1/events/{id}/stream",              ACCESS_ANYONE, 0,                       events_stream },
-    { HTTP_POST,   "/v1/events/{id}/bookings",            ACCESS_USER,   BODY | REPLAYABLE,       bookings_create },
+    { HTTP_POST,   "/v1/events/{id}/bookings",            ACCESS_USER,   BODY | REPLAYABLE | DECIDED, bookings_create },
     { HTTP_GET,    "/v1/events/{id}/bookings",            ACCESS_USER,   0,                       guests_list },
     { HTTP_GET,    "/v1/events/{id}/bookings.csv",        ACCESS_USER,   0,                       guests_csv },
     { HTTP_GET,    "/v1/events/{id}/tickets",             ACCESS_USER,   0,                       guests_tickets },
     { HTTP_GET,    "/v1/bookings",                        ACCESS_USER,   0,                       bookings_list },
     { HTTP_GET,    "/v1/bookings/{reference}",            ACCESS_USER,   0,                       bookings_show },
     { HTTP_GET,    "/v1/bookings/{reference}/stream",     ACCESS_USER,   0,                       bookings_stream },
-    { HTTP_DELETE, "/v1/bookings/{reference}",            ACCESS_USER,   MAYBE_BODY,              bookings_cancel },
-    { HTTP_POST,   "/v1/bookings/{reference}/cancel",     ACCESS_USER,   MAYBE_BODY | REPLAYABLE, bookings_cancel },
-    { HTTP_POST,   "/v1/bookings/{reference}/payments",   ACCESS_USER,   BODY | REPLAYABLE,       bookings_pay },
+    { HTTP_DELETE, "/v1/bookings/{reference}",            ACCESS_USER,   MAYBE_BODY | DECIDED,    bookings_cancel },
+    { HTTP_POST,   "/v1/bookings/{reference}/cancel",     ACCESS_USER,   MAYBE_BODY | REPLAYABLE | DECIDED, bookings_cancel },
+    { HTTP_POST,   "/v1/bookings/{reference}/payments",   ACCESS_USER,   BODY | REPLAYABLE | DECIDED, bookings_pay },
     { HTTP_GET,    "/v1/bookings/{reference}/history",    ACCESS_USER,   0,                       bookings_history },
     { HTTP_GET,    "/v1/journal",                         ACCESS_USER,   0,                       journal_list },
 
@@ -59,8 +60,8 @@ const struct route routes[] = {
     { HTTP_POST,   "/create-user",                        ACCESS_OPEN,   CLASSIC | BODY,          classic_register },
     { HTTP_POST,   "/login",                              ACCESS_OPEN,   CLASSIC | BODY,          classic_login },
     { HTTP_POST,   "/initialize",                         ACCESS_USER,   CLASSIC | BODY | REPLAYABLE, classic_initialize },
-    { HTTP_POST,   "/book",                               ACCESS_USER,   CLASSIC | BODY | REPLAYABLE, classic_book },
-    { HTTP_POST,   "/cancel",                             ACCESS_USER,   CLASSIC | BODY | REPLAYABLE, classic_cancel },
+    { HTTP_POST,   "/book",                               ACCESS_USER,   CLASSIC | BODY | REPLAYABLE | DECIDED, classic_book },
+    { HTTP_POST,   "/cancel",                             ACCESS_USER,   CLASSIC | BODY | REPLAYABLE | DECIDED, classic_cancel },
     { HTTP_GET,    "/status/{id}",                        ACCESS_ANYONE, CLASSIC,                 classic_status },
 
     { HTTP_GET,    "/healthz",                            ACCESS_OPEN,   UNLIMITED,               operations_alive },

@@ -22,6 +22,8 @@ enum route_flag {
     ROUTE_CLASSIC = 1 << 3,    /* errors in the classic form */
     ROUTE_UNLIMITED = 1 << 4,  /* no rate limit: for the operator's probes */
     ROUTE_SECRET = 1 << 5,     /* the path holds a secret: it is not logged */
+    ROUTE_DECIDED = 1 << 6,    /* for a lane and nobody else: where all are full nothing more is
+                                * looked at, neither token nor body */
 };
 
 struct route {

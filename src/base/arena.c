@@ -110,13 +110,17 @@ const char *arena_cstr(struct arena *arena, struct str s)
 
 struct str arena_printf(struct arena *arena, const char *format, ...)
 {
+    char most[128]; /* what is longer is written twice */
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(most, sizeof(most), format, args);
     assert(len >= 0);
     char *data = arena_alloc(arena, (size_t)len + 1);
-    vsnprintf(data, (size_t)len + 1, format, again);
+    if ((size_t)len < sizeof(most))
+        memcpy(data, most, (size_t)len + 1);
+    else
+        vsnprintf(data, (size_t)len + 1, format, again);
     va_end(again);
     va_end(args);
     return (struct str){data, (size_t)len};

@@ -28,6 +28,15 @@ static inline void list_push(struct list *list, struct link *link)
     list->count++;
 }
 
+/* So that it is what list_pop() gives next. */
+static inline void list_push_first(struct list *list, struct link *link)
+{
+    link->next = list->head;
+    list->head = link;
+    if (!list->tail) list->tail = link;
+    list->count++;
+}
+
 static inline struct link *list_pop(struct list *list)
 {
     struct link *link = list->head;

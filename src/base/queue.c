@@ -44,10 +44,23 @@ void queue_pace(struct queue *queue, size_t count, int64_t us)
     must(pthread_mutex_unlock(&queue->mutex));
 }
 
+static bool has_room(const struct queue *queue)
+{
+    return !queue->closed && queue->list.count < queue->limit;
+}
+
+bool queue_is_full(struct queue *queue)
+{
+    must(pthread_mutex_lock(&queue->mutex));
+    bool is_full = !has_room(queue);
+    must(pthread_mutex_unlock(&queue->mutex));
+    return is_full;
+}
+
 bool queue_put(struct queue *queue, struct link *link)
 {
     must(pthread_mutex_lock(&queue->mutex));
-    bool taken = !queue->closed && queue->list.count < queue->limit;
+    bool taken = has_room(queue);
     if (taken) list_push(&queue->list, link);
     /* Under the lock: once it is open a taker may have the link and destroy the queue. */
     if (taken && queue->sleepers) {

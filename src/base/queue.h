@@ -39,6 +39,9 @@ void queue_bound_wait(struct queue *queue, int wait_ms, size_t least, unsigned t
  * would have taken longer: what is done together shows its pace when it is as much as can be. */
 void queue_pace(struct queue *queue, size_t count, int64_t us);
 
+/* Would queue_put() say false, as things are? */
+bool queue_is_full(struct queue *queue);
+
 /* False when the queue is full or closed. */
 bool queue_put(struct queue *queue, struct link *link);
 

@@ -163,6 +163,13 @@ enum outcome engine_errand(struct engine *engine, const struct command *command,
     return errand_run(engine->lanes[homes_find(engine->homes, command)].lane, command, take);
 }
 
+bool engine_is_full(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine->lane_count; i++)
+        if (!lane_is_full(engine->lanes[i].lane)) return false;
+    return true;
+}
+
 size_t engine_waiting(const struct engine *engine)
 {
     size_t count = 0;

@@ -51,6 +51,9 @@ bool engine_decide(struct engine *engine, struct task *task);
 bool engine_read(struct engine *engine, struct job *job);
 bool engine_hash(struct engine *engine, struct job *job);
 
+/* Would engine_decide() say false, whatever the task is about? */
+bool engine_is_full(const struct engine *engine);
+
 /* Decides, and waits for it (engine/errand.h). */
 enum outcome engine_errand(struct engine *engine, const struct command *command,
                            struct errand_take take);

@@ -100,6 +100,11 @@ bool lane_put(struct lane *lane, struct task *task)
     return queue_put(&lane->queue, &task->link);
 }
 
+bool lane_is_full(struct lane *lane)
+{
+    return queue_is_full(&lane->queue);
+}
+
 size_t lane_waiting(struct lane *lane)
 {
     return queue_count(&lane->queue);

@@ -18,6 +18,9 @@ struct lane *lane_start(const struct batcher *batcher, size_t depth);
  * at once. */
 bool lane_put(struct lane *lane, struct task *task);
 
+/* Would lane_put() say false, as things are? */
+bool lane_is_full(struct lane *lane);
+
 size_t lane_waiting(struct lane *lane);
 
 /* A lane without a thread: whoever has it takes its turns. A turn is one batch of what is queued,

@@ -440,4 +440,26 @@ describe('overload', () => {
         assert.equal(expect(await server.nobody.get(`/v1/events/${event.id}/status`), 200).booked, booked.length);
         await server.finish();
     });
+
+    it('is answered before anybody looks who asks, and for what', async () => {
+        const server = await start({env: {QUEUE_DEPTH: '1'}});
+        const visitor = await server.person();
+        const event = await visitor.createEvent({name: 'Overload', capacity: 100_000});
+        const path = `/v1/events/${event.id}/bookings`;
+        let isOver = false;
+        const rush = Promise.all(Array.from({length: 30}, async () => {
+            while (!isOver) await visitor.post(path, {quantity: 1});
+        }));
+        const refused = (ask, usual) => until('a refusal', async () => {
+            const answer = await ask();
+            expect(answer, [usual, 503]);
+            return answer.status === 503;
+        });
+        await refused(() => server.nobody.post(path, {quantity: 1}), 401);
+        await refused(() => visitor.post(path, {quantity: 'many'}), 400);
+        isOver = true;
+        await rush;
+        expect(await server.nobody.post(path, {quantity: 1}), 401);
+        await server.finish();
+    });
 });

@@ -42,6 +42,12 @@ bool engine_decide(struct engine *engine, struct task *task)
     return true;
 }
 
+bool engine_is_full(const struct engine *engine)
+{
+    (void)engine;
+    return false;
+}
+
 bool engine_read(struct engine *engine, struct job *job)
 {
     (void)engine;

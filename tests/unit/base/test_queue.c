@@ -120,9 +120,12 @@ static void a_full_queue_says_no_until_there_is_room(void **state)
     struct item items[3];
     queue_init(&queue, 2);
     assert_true(queue_put(&queue, &items[0].link));
+    assert_false(queue_is_full(&queue));
     assert_true(queue_put(&queue, &items[1].link));
+    assert_true(queue_is_full(&queue));
     assert_false(queue_put(&queue, &items[2].link));
     assert_true(queue_take(&queue, &list, 1, 0));
+    assert_false(queue_is_full(&queue));
     assert_true(queue_put(&queue, &items[2].link));
     assert_true(queue_take(&queue, &list, 9, 0));
     assert_int_equal(list.count, 3);
