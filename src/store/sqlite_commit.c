@@ -12,6 +12,55 @@ static void one_row(struct sqlite_store *store, int changed, const char *text)
     if (changed != 1) sqlite_refuse(store, text);
 }
 
+/* ---- rows that are written many at a time ---- */
+
+static void write_rows(struct sqlite_store *store, enum sqlite_gathered table)
+{
+    enum { SIZES = 3 };
+    static const size_t sizes[SIZES] = {SQLITE_ROWS_AT_ONCE, 4, 1};
+    static const struct {
+        size_t columns;
+        enum sqlite_statement inserts[SIZES];
+    } tables[] = {
+#define INSERTS(name)                                                                              \
+    {STATEMENT_##name##_INSERT_16, STATEMENT_##name##_INSERT_4, STATEMENT_##name##_INSERT}
+        [SQLITE_BOOKINGS] = {11, INSERTS(BOOKING)},
+        [SQLITE_TICKETS] = {4, INSERTS(TICKET)},
+        [SQLITE_JOURNAL] = {10, INSERTS(JOURNAL)},
+#undef INSERTS
+    };
+    const struct sqlite_value *values = store->gathered[table].values;
+    size_t left = store->gathered[table].count;
+    for (int i = 0; i < SIZES; i++) {
+        size_t count = sizes[i] * tables[table].columns;
+        for (; left >= count; left -= count, values += count)
+            sqlite_run(store, tables[table].inserts[i], values, count);
+    }
+    assert(left == 0);
+    store->gathered[table].count = 0;
+}
+
+static void add_row(struct sqlite_store *store, enum sqlite_gathered table,
+                    const struct sqlite_value *values, size_t columns)
+{
+    memcpy(&store->gathered[table].values[store->gathered[table].count], values,
+           columns * sizeof(*values));
+    store->gathered[table].count += columns;
+    if (store->gathered[table].count == SQLITE_ROWS_AT_ONCE * columns) write_rows(store, table);
+}
+#define ADD_ROW(store, table, ...) add_row((store), (table), SQLITE_VALUES(__VA_ARGS__))
+
+/* What sells adds rows; whatever else is done looks at them in their tables. The journal is never
+ * looked at here. */
+static void write_rows_before(struct sqlite_store *store, enum change_kind kind)
+{
+    if (kind == CHANGE_BOOKING_INSERT || kind == CHANGE_TICKETS_NEW || kind == CHANGE_JOURNAL ||
+        kind == CHANGE_REPLAY)
+        return;
+    write_rows(store, SQLITE_BOOKINGS);
+    write_rows(store, SQLITE_TICKETS);
+}
+
 /* ---- selling ---- */
 
 static void write_booking(struct sqlite_store *store, enum change_kind kind,
@@ -19,10 +68,10 @@ static void write_booking(struct sqlite_store *store, enum change_kind kind,
 {
     switch (kind) {
     case CHANGE_BOOKING_INSERT:
-        RUN(store, BOOKING_INSERT, NUM(booking->id), NUM(booking->user_id), NUM(booking->event_id),
-            NUM(booking->ticket_type_id), NUM(booking->quantity), NUM(booking->status),
-            NUM(booking->unit_price), NUM(booking->paid), NUM(booking->created_at),
-            NUM(booking->updated_at), NUM(booking->expires_at));
+        ADD_ROW(store, SQLITE_BOOKINGS, NUM(booking->id), NUM(booking->user_id),
+                NUM(booking->event_id), NUM(booking->ticket_type_id), NUM(booking->quantity),
+                NUM(booking->status), NUM(booking->unit_price), NUM(booking->paid),
+                NUM(booking->created_at), NUM(booking->updated_at), NUM(booking->expires_at));
         break;
     case CHANGE_BOOKING_UPDATE:
         one_row(store,
@@ -45,8 +94,8 @@ static void write_tickets(struct sqlite_store *store, const struct change *chang
     switch (change->kind) {
     case CHANGE_TICKETS_NEW:
         for (uint32_t i = 0; i < change->tickets.count; i++)
-            RUN(store, TICKET_INSERT, NUM(event_id), NUM(number + i), NUM(booking_id),
-                NUM(is_booked));
+            ADD_ROW(store, SQLITE_TICKETS, NUM(event_id), NUM(number + i), NUM(booking_id),
+                    NUM(is_booked));
         break;
     case CHANGE_TICKET_GIVE:
         one_row(
@@ -60,38 +109,12 @@ static void write_tickets(struct sqlite_store *store, const struct change *chang
     }
 }
 
-/* As many rows at once as there are statements for. */
-static void write_journal(struct sqlite_store *store)
+static void add_journal(struct sqlite_store *store, const struct journal_entry *entry)
 {
-    static const struct {
-        enum sqlite_statement which;
-        size_t rows;
-    } sizes[] = {
-        {STATEMENT_JOURNAL_INSERT_16, JOURNAL_AT_ONCE},
-        {STATEMENT_JOURNAL_INSERT_4, 4},
-        {STATEMENT_JOURNAL_INSERT, 1},
-    };
-    const struct sqlite_value *values = store->journal.values;
-    size_t left = store->journal.count;
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        size_t count = sizes[i].rows * JOURNAL_COLUMNS;
-        for (; left >= count; left -= count, values += count)
-            sqlite_run(store, sizes[i].which, values, count);
-    }
-    store->journal.count = 0;
-}
-
-static void gather_journal(struct sqlite_store *store, const struct journal_entry *entry)
-{
-    const struct sqlite_value row[JOURNAL_COLUMNS] = {
-        NUM(entry->booking_id),      NUM(store->journal_next++), NUM(entry->event_id),
-        NUM(entry->ticket_type_id),  NUM(entry->from),           NUM(entry->to),
-        NUM(entry->quantity),        NUM(entry->actor_id),       NUM(entry->at),
-        TEXT(str_of(entry->reason)),
-    };
-    memcpy(&store->journal.values[store->journal.count], row, sizeof(row));
-    store->journal.count += JOURNAL_COLUMNS;
-    if (store->journal.count == JOURNAL_AT_ONCE * JOURNAL_COLUMNS) write_journal(store);
+    ADD_ROW(store, SQLITE_JOURNAL, NUM(entry->booking_id), NUM(store->journal_next++),
+            NUM(entry->event_id), NUM(entry->ticket_type_id), NUM(entry->from), NUM(entry->to),
+            NUM(entry->quantity), NUM(entry->actor_id), NUM(entry->at),
+            TEXT(str_of(entry->reason)));
 }
 
 static void write_payment(struct sqlite_store *store, const struct payment *payment)
@@ -269,7 +292,7 @@ static void write_change(struct sqlite_store *store, const struct change *change
     case CHANGE_TICKETS_NEW:
     case CHANGE_TICKET_GIVE:
     case CHANGE_TICKET_RETURN: write_tickets(store, change); break;
-    case CHANGE_JOURNAL: gather_journal(store, &change->journal); break;
+    case CHANGE_JOURNAL: add_journal(store, &change->journal); break;
     case CHANGE_PAYMENT: write_payment(store, change->payment); break;
     case CHANGE_EVENT_INSERT: insert_event(store, change->event, arena); break;
     case CHANGE_EVENT_UPDATE:
@@ -363,10 +386,14 @@ enum store_status sqlite_commit(struct store *base, struct working_set *set)
 {
     struct sqlite_store *store = sqlite_begin_write(base);
     store->journal_next = store->next[SEQUENCE_JOURNAL];
-    store->journal.count = 0;
-    for (size_t i = 0; i < set->changes.count && store->status == STORE_OK; i++)
+    for (int i = 0; i < SQLITE_GATHERED; i++)
+        store->gathered[i].count = 0;
+    for (size_t i = 0; i < set->changes.count && store->status == STORE_OK; i++) {
+        write_rows_before(store, set->changes.items[i].kind);
         write_change(store, &set->changes.items[i], set->arena);
-    write_journal(store);
+    }
+    for (int i = 0; i < SQLITE_GATHERED; i++)
+        write_rows(store, (enum sqlite_gathered)i);
     write_counters(store, set);
     write_line(store, set);
     write_holders(store, set);

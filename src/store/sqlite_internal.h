@@ -30,11 +30,19 @@ enum sqlite_statement {
 enum {
     SEQUENCE_JOURNAL = SEQUENCE_COUNT, /* behind those that core knows */
     SQLITE_SEQUENCES,
-    SEQUENCE_JOURNAL_KEY = 100, /* how it is written in the table */
-    BOOKINGS_BUCKET = 8192,     /* as in the index bookings_by_user */
-    JOURNAL_COLUMNS = 10,
-    JOURNAL_AT_ONCE = 16,            /* rows in one statement */
+    SEQUENCE_JOURNAL_KEY = 100,      /* how it is written in the table */
+    BOOKINGS_BUCKET = 8192,          /* as in the index bookings_by_user */
+    SQLITE_ROWS_AT_ONCE = 16,        /* in one statement */
+    SQLITE_COLUMNS_MOST = 11,        /* of the tables below */
     REPLAY_MS = 25 * 60 * 60 * 1000, /* older answers are not found: a day, and some */
+};
+
+/* Tables whose new rows are written many at a time. */
+enum sqlite_gathered {
+    SQLITE_BOOKINGS,
+    SQLITE_TICKETS,
+    SQLITE_JOURNAL,
+    SQLITE_GATHERED,
 };
 
 /* What is bound to a statement. */
@@ -60,10 +68,11 @@ struct sqlite_store {
      * did not commit, is drawn again. */
     uint64_t next[SQLITE_SEQUENCES];
     uint64_t journal_next; /* within the commit that is going on */
+    /* Rows of the commit that is going on which are not written yet. */
     struct {
-        struct sqlite_value values[JOURNAL_AT_ONCE * JOURNAL_COLUMNS];
-        size_t count; /* values of rows that are not written yet */
-    } journal;
+        struct sqlite_value values[SQLITE_ROWS_AT_ONCE * SQLITE_COLUMNS_MOST];
+        size_t count; /* of values */
+    } gathered[SQLITE_GATHERED];
 
     struct bucket_filter *filter; /* of bookings_by_user; NULL while it is being opened */
 

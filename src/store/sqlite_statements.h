@@ -75,30 +75,30 @@
 
 /* ---- what a batch writes ---- */
 
-/* Of several rows in one statement the later ones are cheap: SQLite stands at the end of the tree
- * and of its index already. */
-#define SQLITE_JOURNAL_ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-#define SQLITE_JOURNAL_ROWS                                                                        \
-    SQLITE_JOURNAL_ROW ", " SQLITE_JOURNAL_ROW ", " SQLITE_JOURNAL_ROW ", " SQLITE_JOURNAL_ROW
+/* Of several rows in one statement the later ones are cheap: its cursors are open, and stand at the
+ * end of their trees already. OR FAIL, because a batch that fails is rolled back as a whole: with
+ * the usual OR ABORT SQLite keeps a copy of each page that the statement changes, to undo just
+ * that. */
+#define SQLITE_4_ROWS(row)  row ", " row ", " row ", " row
+#define SQLITE_16_ROWS(row) SQLITE_4_ROWS(SQLITE_4_ROWS(row))
+#define SQLITE_INSERTS(X, name, table, row)                                                        \
+    X(name##_INSERT, "INSERT INTO " table " VALUES " row)                                          \
+    X(name##_INSERT_4, "INSERT OR FAIL INTO " table " VALUES " SQLITE_4_ROWS(row))                 \
+    X(name##_INSERT_16, "INSERT OR FAIL INTO " table " VALUES " SQLITE_16_ROWS(row))
 
 #define SQLITE_COMMIT_STATEMENTS(X)                                                                \
-    X(BOOKING_INSERT,                                                                              \
-      "INSERT INTO bookings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                \
+    SQLITE_INSERTS(X, BOOKING, "bookings", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                    \
+    SQLITE_INSERTS(X, TICKET, "tickets", "(?, ?, ?, ?)")                                           \
+    SQLITE_INSERTS(X, JOURNAL, "journal", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                        \
     X(BOOKING_UPDATE,                                                                              \
       "UPDATE bookings SET quantity = ?2, status = ?3, paid = ?4, updated_at = ?5, "               \
       "expires_at = ?6 WHERE id = ?1")                                                             \
     X(BOOKING_DELETE, "DELETE FROM bookings WHERE id = ?1")                                        \
-    X(TICKET_INSERT, "INSERT INTO tickets VALUES (?1, ?2, ?3, ?4)")                                \
     X(TICKET_GIVE,                                                                                 \
       "UPDATE tickets SET booking_id = ?3, is_booked = ?4 "                                        \
       "WHERE event_id = ?1 AND number = ?2 AND (+booking_id IS NULL OR +booking_id = ?3)")         \
     X(TICKET_RETURN, "UPDATE tickets SET booking_id = NULL, is_booked = 0 "                        \
                      "WHERE event_id = ?1 AND number = ?2 AND +booking_id = ?3")                   \
-    X(JOURNAL_INSERT, "INSERT INTO journal VALUES " SQLITE_JOURNAL_ROW)                            \
-    X(JOURNAL_INSERT_4, "INSERT INTO journal VALUES " SQLITE_JOURNAL_ROWS)                         \
-    X(JOURNAL_INSERT_16,                                                                           \
-      "INSERT INTO journal VALUES " SQLITE_JOURNAL_ROWS ", " SQLITE_JOURNAL_ROWS                   \
-      ", " SQLITE_JOURNAL_ROWS ", " SQLITE_JOURNAL_ROWS)                                           \
     X(PAYMENT_INSERT, "INSERT INTO payments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")              \
     X(EVENT_INSERT,                                                                                \
       "INSERT INTO events (id, organizer_id, status, starts_at, ends_at, local_day, "              \
