@@ -321,10 +321,10 @@
                          "event_search AS s CROSS JOIN events AS e ON e.id = s.event_id "          \
                          "WHERE s.word = ?11 AND s.fields & ?12")                                  \
     SQLITE_SEARCH_SOURCE(X, SEARCH_WORDS, "s.starts_at", "s.event_id",                             \
-                         "event_search AS s CROSS JOIN events AS e ON e.id = s.event_id "          \
-                         "WHERE s.word = ?11 AND s.fields & ?12 "                                  \
-                         "AND EXISTS (SELECT 1 FROM event_words AS w "                             \
-                         "WHERE w.event_id = s.event_id AND w.word = ?13 AND w.fields & ?14)")     \
+                         "event_search AS s CROSS JOIN event_words AS w "                          \
+                         "CROSS JOIN events AS e ON e.id = w.event_id "                            \
+                         "WHERE s.word = ?11 AND s.fields & ?12 AND w.event_id = s.event_id "      \
+                         "AND w.word = ?13 AND w.fields & ?14")                                    \
     X(SEARCH_NAMED,                                                                                \
       SQLITE_SEARCH_WALK("events_by_name", "e.name_folded = ?9 AND e.id > ?10") "ORDER BY e.id")   \
     X(SEARCH_NAMED_LATER,                                                                          \
