@@ -7,15 +7,23 @@
 
 /* ---- booking ---- */
 
+/* Not by printf: it is on the way of every booking, and took a tenth of what composing does. */
+static const char *location_of(struct call *call, uint64_t booking_id)
+{
+    static const char path[] = "/v1/bookings/";
+    char *text = ARENA_ARRAY(call->arena, char, sizeof(path) - 1 + REFERENCE_TEXT_SIZE);
+    memcpy(text, path, sizeof(path) - 1);
+    reference_write(&call->api->settings.reference_key, booking_id, text + sizeof(path) - 1);
+    return text;
+}
+
 static void compose_booked(struct call *call, const struct result *result)
 {
     struct buf *out = call_scratch();
     struct booking_view view = booking_view_of(result);
-    char reference[REFERENCE_TEXT_SIZE];
-    reference_write(&call->api->settings.reference_key, result->booking->id, reference);
     compose_booking(out, call->api, &view, false);
     reply_set_json(call, outcome_texts[result->outcome].status, buf_str(out));
-    reply_header(call, "Location", arena_printf(call->arena, "/v1/bookings/%s", reference));
+    reply_header(call, "Location", str_of(location_of(call, result->booking->id)));
 }
 
 void bookings_create(struct call *call)
