@@ -84,6 +84,7 @@ export async function startAdmit(database, directory) {
     await Promise.race([waitUntilReady(child, port, '/readyz'), child.failed]);
     return {
         port,
+        pid: child.pid,
         memory: () => memoryOf(child.pid),
         processor: () => processorOf(child.pid),
         descriptors: () => readdirSync(`/proc/${child.pid}/fd`).length,

@@ -3,31 +3,24 @@
 // in bench/overload.mjs. That a request as a whole has a deadline is shown in tests/unit/http/test_limits.c.
 import assert from 'node:assert/strict';
 import {readdirSync, readFileSync} from 'node:fs';
-import net from 'node:net';
 import {after, before, describe, it} from 'node:test';
 import {PASSWORD, run, runWell, start} from '../story/lib/admit.mjs';
 import {expect} from '../story/lib/client.mjs';
-import {answersIn, connect} from '../story/lib/raw.mjs';
+import {answersIn} from '../story/lib/raw.mjs';
 import {inTurns, sleep, slow, until} from '../story/lib/time.mjs';
+import {asManyAs, closeHalf, connectMany, neverRead, trickle, vanish} from './rude.mjs';
 
 const MIB = 1024 * 1024;
-const SPARE_DESCRIPTORS = 256; // of this process and of the server, for all else
 const isPlain = slow === 1; // sanitizers need memory of their own
 
 const memoryOf = (pid) => 1024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
 const descriptorsOf = (pid) => readdirSync(`/proc/${pid}/fd`).length;
-const mostDescriptors = (pid) => Number(/^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))[1]);
 
 /** Seconds of processor, of all threads. */
 function processorOf(pid) {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
     return (Number(fields[11]) + Number(fields[12])) / 100;
 }
-
-const quiet = (socket) => socket.on('error', () => {});
-
-/** So many connections, a few hundred at a time. */
-const connectMany = (server, count) => inTurns(Array.from({length: count}), 200, async () => quiet(await connect(server)));
 
 describe('beside clients that do not behave', () => {
     let server, organizer, visitor, event;
@@ -57,36 +50,24 @@ describe('beside clients that do not behave', () => {
     }
 
     it('10,000 connections, or as many as may be, on which nothing comes', async (t) => {
-        const most = Math.min(mostDescriptors('self'), mostDescriptors(server.child.pid)) - SPARE_DESCRIPTORS;
-        const count = Math.min(10_000, most);
+        const count = asManyAs(10_000, server.child.pid);
         t.diagnostic(`${count} connections`);
         await besieged(() => connectMany(server, count), {megabytes: 8 + count * 0.012});
     });
 
     it('1,000 clients that send a byte now and then', async () => {
-        let timer;
+        let trickling;
         await besieged(async () => {
-            const sockets = await connectMany(server, 1000);
-            let at = 0;
-            const byte = () => {
-                for (const socket of sockets) if (socket.writable) socket.write(request()[at % 60]);
-                at++;
-            };
-            timer = setInterval(byte, 500);
-            byte();
+            trickling = await trickle(server, 1000, request(), 500);
             await sleep(1200);
-            return sockets;
+            return trickling.sockets;
         }, {megabytes: 24});
-        clearInterval(timer);
+        trickling.stop();
     });
 
     it('200 clients that ask for all there is and never read', async () => {
         await besieged(async () => {
-            const sockets = await connectMany(server, 200);
-            for (const socket of sockets) {
-                socket.pause();
-                socket.write('GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2000));
-            }
+            const sockets = await neverRead(server, 200);
             await sleep(500);
             return sockets;
         }, {megabytes: 60}); // 120 KB of requests each, and of the answers nothing
@@ -95,10 +76,7 @@ describe('beside clients that do not behave', () => {
     it('1,000 clients that ask for a ticket and are gone', async () => {
         const before = expect(await server.nobody.get(`/v1/events/${event.id}/status`), 200).booked;
         await besieged(async () => {
-            await inTurns(Array.from({length: 1000}), 100, async () => {
-                const socket = quiet(await connect(server));
-                socket.write(request(), () => socket.destroy());
-            });
+            await inTurns(Array.from({length: 1000}), 100, () => vanish(server, request()));
             return [];
         }, {megabytes: 24, bookings: 50});
         const {booked} = expect(await server.nobody.get(`/v1/events/${event.id}/status`), 200);
@@ -107,13 +85,7 @@ describe('beside clients that do not behave', () => {
 
     it('500 clients that close their half are answered', async () => {
         await besieged(async () => {
-            const answers = await inTurns(Array.from({length: 500}), 100, () => new Promise((resolve, reject) => {
-                const socket = net.connect({port: server.port, host: '127.0.0.1', allowHalfOpen: true}, () => socket.end(request()));
-                let seen = Buffer.alloc(0);
-                socket.on('data', (part) => (seen = Buffer.concat([seen, part]))).on('error', reject);
-                socket.on('end', () => resolve(answersIn(seen)[0]?.status));
-                socket.setTimeout(20_000 * slow, () => socket.destroy(new Error('no end')));
-            }));
+            const answers = await inTurns(Array.from({length: 500}), 100, async () => answersIn(await closeHalf(server, request()))[0]?.status);
             assert.deepEqual(answers, Array(500).fill(201));
             return [];
         }, {megabytes: 16, bookings: 20});
