@@ -51,7 +51,8 @@ void decide_register(struct working_set *set, const struct command *command, str
     entry->row.mail = true; /* until he says otherwise */
     logins_move(set, &(struct user){0}, &entry->row);
     working_set_change(set, CHANGE_USER_INSERT)->user = &entry->row;
-    if (entry->row.email.len) notice_add(set, TOPIC_WELCOME, 0, entry->id);
+    if (entry->row.email.len)
+        notice_add(set, (struct notice){.topic = TOPIC_WELCOME, .user_id = entry->id});
     result->outcome = OUTCOME_CREATED;
     result->user = &entry->row;
 }
@@ -78,14 +79,19 @@ static void revoke(struct working_set *set, const struct command *command, uint6
     change->revoke.at = at;
 }
 
-/* Another address has yet to be shown to be his; the same one in another case has not. */
+/* Another address has yet to be shown to be his, and the old one is told: it may be somebody else
+ * who changes it. The same one in another case is none of that. */
 static void set_email(struct working_set *set, struct user_entry *entry, struct str email)
 {
-    bool same = str_equal(text_fold(set->arena, email), text_fold(set->arena, entry->row.email));
+    struct str old = entry->row.email;
+    bool same = str_equal(text_fold(set->arena, email), text_fold(set->arena, old));
     entry->row.email = email;
     if (same) return;
     entry->row.verified_at = 0;
-    notice_add(set, TOPIC_CONFIRM_EMAIL, 0, entry->id);
+    notice_add(set, (struct notice){.topic = TOPIC_CONFIRM_EMAIL, .user_id = entry->id});
+    if (old.len)
+        notice_add(set, (struct notice){
+                            .topic = TOPIC_EMAIL_CHANGED, .user_id = entry->id, .address = old});
 }
 
 /* Whoever was signed in is so no more. */
@@ -94,7 +100,7 @@ static void set_password(struct working_set *set, const struct command *command,
 {
     entry->row.password_hash = command->user.user.password_hash;
     revoke(set, command, entry->id);
-    notice_add(set, TOPIC_PASSWORD_CHANGED, 0, entry->id);
+    notice_add(set, (struct notice){.topic = TOPIC_PASSWORD_CHANGED, .user_id = entry->id});
 }
 
 void decide_update_user(struct working_set *set, const struct command *command,
@@ -147,7 +153,8 @@ void decide_sign_out(struct working_set *set, const struct command *command, str
 void decide_ask_reset(struct working_set *set, const struct command *command, struct result *result)
 {
     const struct login_entry *login = login_of(set, true, command->user.user.email);
-    notice_add(set, TOPIC_PASSWORD_RESET, 0, login ? login->user_id : 0);
+    notice_add(
+        set, (struct notice){.topic = TOPIC_PASSWORD_RESET, .user_id = login ? login->user_id : 0});
     result->outcome = OUTCOME_OK;
 }
 
@@ -198,7 +205,8 @@ void decide_ask_confirmation(struct working_set *set, const struct command *comm
         result->outcome = NO_EMAIL;
     else
         result->outcome = OUTCOME_OK;
-    if (result->outcome == OUTCOME_OK) notice_add(set, TOPIC_CONFIRM_EMAIL, 0, entry->id);
+    if (result->outcome == OUTCOME_OK)
+        notice_add(set, (struct notice){.topic = TOPIC_CONFIRM_EMAIL, .user_id = entry->id});
 }
 
 void decide_confirm_email(struct working_set *set, const struct command *command,

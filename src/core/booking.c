@@ -209,7 +209,7 @@ static void note_sold_out(struct working_set *set, const struct event_entry *eve
 {
     for (size_t i = 0; i < event->row.type_count; i++)
         if (ticket_type_available(&event->types[i]->row) > 0) return;
-    notice_add(set, TOPIC_EVENT_SOLD_OUT, event->id, 0);
+    notice_add(set, (struct notice){.topic = TOPIC_EVENT_SOLD_OUT, .event_id = event->id});
 }
 
 void decide_book(struct working_set *set, const struct command *command, struct result *result)

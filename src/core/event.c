@@ -195,7 +195,9 @@ void decide_update_event(struct working_set *set, const struct command *command,
 
     bool limit_changed = after.max_per_user != entry->row.max_per_user;
     if (entry->row.status != EVENT_DRAFT && changes_for_guests(&entry->row, &after))
-        notice_add(set, TOPIC_EVENT_CHANGED, entry->id, command->actor.id);
+        notice_add(set, (struct notice){.topic = TOPIC_EVENT_CHANGED,
+                                        .event_id = entry->id,
+                                        .user_id = command->actor.id});
     entry->row = after;
     working_set_change(set, CHANGE_EVENT_UPDATE)->event = &entry->row;
     if (limit_changed) working_set_change(set, CHANGE_HOLDERS_REBUILD)->event_id = entry->id;
@@ -260,7 +262,9 @@ void decide_delete_event(struct working_set *set, const struct command *command,
         type->row.wanted = 0;
         type->dirty = true;
     }
-    notice_add(set, TOPIC_EVENT_CANCELLED, entry->id, command->actor.id);
+    notice_add(set, (struct notice){.topic = TOPIC_EVENT_CANCELLED,
+                                    .event_id = entry->id,
+                                    .user_id = command->actor.id});
     entry->row.status = EVENT_IS_CANCELLED;
     entry->row.version++;
     entry->row.updated_at = set->now;

@@ -42,6 +42,7 @@ const char *const topic_names[TOPIC_COUNT] = {
     [TOPIC_PASSWORD_RESET] = "account.password_reset",
     [TOPIC_PASSWORD_CHANGED] = "account.password_changed",
     [TOPIC_WEBHOOK_DISABLED] = "webhook.disabled",
+    [TOPIC_EMAIL_CHANGED] = "account.email_changed",
 };
 
 const char *const message_status_names[4] = {

@@ -153,6 +153,7 @@ enum topic {
     TOPIC_PASSWORD_RESET,
     TOPIC_PASSWORD_CHANGED,
     TOPIC_WEBHOOK_DISABLED,
+    TOPIC_EMAIL_CHANGED,
     TOPIC_COUNT,
 };
 /* "booking.confirmed"; those from TOPIC_WELCOME on never leave by a webhook. */
@@ -163,6 +164,7 @@ struct notice {
     uint64_t id;
     enum topic topic;
     uint64_t event_id, user_id, webhook_id; /* as the topic has them, 0 otherwise */
+    struct str address;                     /* to which it goes; empty: to the user's */
     int64_t at;
     uint64_t told; /* the bookings of the event from this id on have been told; 0: none yet */
 };

@@ -13,11 +13,12 @@
 
 #include "core/parts.h"
 
-void notice_add(struct working_set *set, enum topic topic, uint64_t event_id, uint64_t user_id)
+void notice_add(struct working_set *set, struct notice notice)
 {
     if (!set->tells) return;
-    working_set_change(set, CHANGE_NOTICE)->notice =
-        (struct notice){.topic = topic, .event_id = event_id, .user_id = user_id, .at = set->now};
+    notice.at = set->now;
+    if (!notice.address.data) notice.address = STR("");
+    working_set_change(set, CHANGE_NOTICE)->notice = notice;
 }
 
 void decide_tell(struct working_set *set, const struct command *command, struct result *result)

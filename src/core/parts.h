@@ -35,7 +35,7 @@ void decide_erase_user(struct working_set *set, const struct command *command,
 
 /* core/outbox.c: something happened that is not of one booking. Of the ids 0 where there is none.
  */
-void notice_add(struct working_set *set, enum topic topic, uint64_t event_id, uint64_t user_id);
+void notice_add(struct working_set *set, struct notice notice);
 
 void decide_tell(struct working_set *set, const struct command *command, struct result *result);
 void decide_claim(struct working_set *set, struct result *result);

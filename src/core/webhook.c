@@ -47,9 +47,8 @@ static struct webhook_entry *webhook_of(struct working_set *set, const struct co
 
 static void note(struct working_set *set, const struct webhook *webhook, enum topic topic)
 {
-    if (!set->tells) return;
-    working_set_change(set, CHANGE_NOTICE)->notice = (struct notice){
-        .topic = topic, .user_id = webhook->user_id, .webhook_id = webhook->id, .at = set->now};
+    notice_add(set, (struct notice){
+                        .topic = topic, .user_id = webhook->user_id, .webhook_id = webhook->id});
 }
 
 static void change_status(struct working_set *set, struct webhook *webhook,

@@ -190,6 +190,11 @@ static void put_booking(struct mail_values *values, const struct mail_maker *mak
     if (position && ahead) items[MAIL_AHEAD] = number_text(ahead, arena);
 }
 
+static struct str address_of(const struct mail_facts *facts)
+{
+    return facts->topic == TOPIC_EMAIL_CHANGED ? facts->address : facts->user->email;
+}
+
 static struct mail_values values_of(const struct mail_maker *maker, const struct mail_facts *facts,
                                     struct arena *arena)
 {
@@ -198,8 +203,9 @@ static struct mail_values values_of(const struct mail_maker *maker, const struct
     bool of_account = facts->topic >= TOPIC_WELCOME;
     /* Anybody can make an account with somebody else's address, and a name that says what he likes:
      * a name is repeated only to an address that was confirmed. */
-    if (!of_account || user->verified_at) values.items[MAIL_NAME] = text_line(user->name, arena);
-    values.items[MAIL_EMAIL] = text_line(user->email, arena);
+    bool is_his = !of_account || (user->verified_at && facts->topic != TOPIC_EMAIL_CHANGED);
+    if (is_his) values.items[MAIL_NAME] = text_line(user->name, arena);
+    values.items[MAIL_EMAIL] = text_line(address_of(facts), arena);
     values.items[MAIL_URL] = maker->public_url;
     values.items[MAIL_OFFICE] = host_of(maker->public_url);
     if (!of_account) values.items[MAIL_NEWS] = STR("yes");
@@ -401,6 +407,7 @@ static bool is_about_something(const struct mail_facts *facts)
     case TOPIC_EVENT_CANCELLED: return facts->event;
     case TOPIC_CONFIRM_EMAIL: return !facts->user->verified_at;
     case TOPIC_WEBHOOK_DISABLED: return facts->webhook;
+    case TOPIC_EMAIL_CHANGED: return facts->address.len > 0;
     default: return true;
     }
 }
@@ -411,7 +418,7 @@ bool mail_compose(const struct mail_maker *maker, const struct mail_facts *facts
     const struct user *user = facts->user;
     struct mailbox to;
     if (!mail_wanted(facts->topic, user) || !is_about_something(facts)) return false;
-    if (!mailbox_address(user->email, arena, &to.address)) return false;
+    if (!mailbox_address(address_of(facts), arena, &to.address)) return false;
 
     struct mail_values values = values_of(maker, facts, arena);
     to.name = values.items[MAIL_NAME];

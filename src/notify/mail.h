@@ -33,6 +33,7 @@ struct mail_facts {
     int64_t created_at; /* of the message */
     int64_t now;
     const struct user *user;            /* to whom: the whole row, as it is now */
+    struct str address;                 /* account.email_changed: the old one, to which it goes */
     const struct event *event;          /* of booking.* and event.*, as it is now */
     const struct booking_view *booking; /* of booking.*, and of event.* to who booked */
     enum booking_status was;            /* booking.cancelled: the state before */

@@ -133,6 +133,7 @@ static void read_body(struct delivery *delivery, struct mail_facts *facts, uint6
     json_t *root = json_loadb(body.data, body.len, 0, NULL);
     const char *reason = json_string_value(json_object_get(root, "reason"));
     const char *from = json_string_value(json_object_get(root, "from"));
+    const char *address = json_string_value(json_object_get(root, "address"));
     int was = from ? NAME_INDEX(booking_status_names, str_of(from)) : BOOKING_NONE;
     json_t *booking = json_object_get(root, "booking");
     facts->quantity = (uint32_t)json_integer_value(json_object_get(root, "quantity"));
@@ -140,6 +141,7 @@ static void read_body(struct delivery *delivery, struct mail_facts *facts, uint6
     facts->ahead = (uint64_t)json_integer_value(json_object_get(booking, "ahead"));
     facts->was = was < 0 ? BOOKING_NONE : (enum booking_status)was;
     facts->reason = reason ? arena_str(&delivery->arena, str_of(reason)) : STR("");
+    facts->address = address ? arena_str(&delivery->arena, str_of(address)) : STR("");
     *ret_webhook_id = (uint64_t)json_integer_value(json_object_get(root, "webhook_id"));
     json_decref(root);
 }

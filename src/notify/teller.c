@@ -276,6 +276,16 @@ static void tell_test(struct turn *turn, const struct notice *notice, struct str
     }
 }
 
+static struct str account_body(struct turn *turn, const struct notice *notice)
+{
+    struct buf out = {0};
+    emit_open(&out, '{');
+    emit_key_u64(&out, "webhook_id", notice->webhook_id);
+    emit_key_str(&out, "address", notice->address);
+    emit_close(&out, '}');
+    return text_of(turn, &out);
+}
+
 static void tell_notice(struct turn *turn, const struct notice *notice)
 {
     char about_text[REFERENCE_TEXT_SIZE];
@@ -288,10 +298,7 @@ static void tell_notice(struct turn *turn, const struct notice *notice)
     case TOPIC_EVENT_SOLD_OUT: told = tell_event(turn, notice, about); break;
     case TOPIC_WEBHOOK_TEST: tell_test(turn, notice, about); break;
     default:
-        add_mail(turn,
-                 (struct message){.topic = notice->topic,
-                                  .body = arena_printf(&turn->arena, "{\"webhook_id\":%" PRIu64 "}",
-                                                       notice->webhook_id)},
+        add_mail(turn, (struct message){.topic = notice->topic, .body = account_body(turn, notice)},
                  notice->user_id, about);
     }
     *ARRAY_PUSH(&turn->arena, &turn->progress) = (struct notice_progress){notice->id, told};

@@ -116,8 +116,11 @@ enum store_status memory_list_notices(struct store *store, size_t limit, struct 
         size_t count, size;
     } notices = {0};
     struct rows rows = rows_all(database, NOTICES);
-    for (const struct notice_row *row; notices.count < limit && (row = rows_next(&rows));)
-        *ARRAY_PUSH(arena, &notices) = row->row;
+    for (const struct notice_row *row; notices.count < limit && (row = rows_next(&rows));) {
+        struct notice *notice = ARRAY_PUSH(arena, &notices);
+        *notice = row->row;
+        notice->address = arena_str(arena, row->row.address);
+    }
     pthread_rwlock_unlock(&database->lock);
     *ret_list = (struct notice_list){notices.items, notices.count};
     return STORE_OK;

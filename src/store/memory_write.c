@@ -572,13 +572,21 @@ static int64_t revocation_time(const struct row *row)
 
 /* ---- who is to be told what ---- */
 
+static void notice_put(struct memory_store *memory, const struct notice *notice)
+{
+    char *at;
+    struct notice_row *row =
+        row_new(sizeof(*row), notice->id, 0, (struct str){0}, notice->address.len, &at);
+    row->row = *notice;
+    row->row.address = pack(&at, notice->address);
+    put(memory, NOTICES, row);
+}
+
 static bool notice_insert(struct memory_store *memory, const struct notice *notice)
 {
-    uint64_t id = ++memory->database->notice_rows;
-    struct notice_row *row = ROW_NEW(struct notice_row, id, 0);
-    row->row = *notice;
-    row->row.id = id;
-    put(memory, NOTICES, row);
+    struct notice new = *notice;
+    new.id = ++memory->database->notice_rows;
+    notice_put(memory, &new);
     return true;
 }
 
@@ -590,10 +598,9 @@ static bool notice_told(struct memory_store *memory, uint64_t id, uint64_t told)
         drop(memory, NOTICES, id, 0);
         return true;
     }
-    struct notice_row *new = ROW_NEW(struct notice_row, id, 0);
-    new->row = old->row;
-    new->row.told = told;
-    put(memory, NOTICES, new);
+    struct notice new = old->row;
+    new.told = told;
+    notice_put(memory, &new);
     return true;
 }
 

@@ -93,7 +93,8 @@ void maria_write_outbox(struct maria_store *store, const struct change *change)
     switch (change->kind) {
     case CHANGE_NOTICE:
         RUN(store, NOTICE_INSERT, NUM(change->notice.topic), NUM(change->notice.event_id),
-            NUM(change->notice.user_id), NUM(change->notice.webhook_id), NUM(change->notice.at));
+            NUM(change->notice.user_id), NUM(change->notice.webhook_id), NUM(change->notice.at),
+            TEXT(change->notice.address));
         break;
     case CHANGE_NOTICE_TOLD:
         if (change->notice_told.told == UINT64_MAX)
@@ -135,6 +136,7 @@ enum store_status maria_list_notices(struct store *base, size_t limit, struct ar
             .webhook_id = maria_u64(rows, 4),
             .at = maria_i64(rows, 5),
             .told = maria_u64(rows, 6),
+            .address = maria_text(rows, 7, arena),
         };
     *ret_list = (struct notice_list){notices.items, notices.count};
     return maria_end_read(store);

@@ -513,11 +513,12 @@
 
 /* Of those about one booking the first only; what another process is looking at is passed over. */
 #define MARIA_OUTBOX_STATEMENTS(X)                                                                 \
-    X(NOTICE_INSERT, "INSERT INTO notices (topic, event_id, user_id, webhook_id, at, told) "       \
-                     "VALUES (?1, ?2, ?3, ?4, ?5, 0)")                                             \
+    X(NOTICE_INSERT,                                                                               \
+      "INSERT INTO notices (topic, event_id, user_id, webhook_id, at, address, told) "             \
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)")                                                        \
     X(NOTICE_TOLD, "UPDATE notices SET told = ?2 WHERE id = ?1")                                   \
     X(NOTICE_DELETE, "DELETE FROM notices WHERE id = ?1")                                          \
-    X(NOTICES, "SELECT id, topic, event_id, user_id, webhook_id, at, told FROM notices "           \
+    X(NOTICES, "SELECT id, topic, event_id, user_id, webhook_id, at, told, address FROM notices "  \
                "ORDER BY id LIMIT ?1")                                                             \
     X(OUTBOX_POSITION, "SELECT journal_id, turn FROM outbox_position WHERE id = 1")                \
     X(OUTBOX_POSITION_LOCK,                                                                        \

@@ -98,7 +98,8 @@ void postgres_write_outbox(struct postgres_store *store, const struct change *ch
     switch (change->kind) {
     case CHANGE_NOTICE:
         WRITE(store, NOTICE_INSERT, NUM(change->notice.topic), NUM(change->notice.event_id),
-              NUM(change->notice.user_id), NUM(change->notice.webhook_id), NUM(change->notice.at));
+              NUM(change->notice.user_id), NUM(change->notice.webhook_id), NUM(change->notice.at),
+              TEXT(change->notice.address));
         break;
     case CHANGE_NOTICE_TOLD:
         if (change->notice_told.told == UINT64_MAX)
@@ -138,6 +139,7 @@ enum store_status postgres_list_notices(struct store *base, size_t limit, struct
             .webhook_id = postgres_u64(rows, row, 4),
             .at = postgres_i64(rows, row, 5),
             .told = postgres_u64(rows, row, 6),
+            .address = postgres_text(rows, row, 7, arena),
         };
     PQclear(rows);
     return postgres_end_read(store);

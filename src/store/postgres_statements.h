@@ -554,13 +554,13 @@
 
 /* Of those about one booking the first only; what another process is looking at is passed over. */
 #define POSTGRES_OUTBOX_STATEMENTS(X)                                                              \
-    X(NOTICE_INSERT, "nnnnn",                                                                      \
-      "INSERT INTO notices (topic, event_id, user_id, webhook_id, at, told) "                      \
-      "VALUES ($1, $2, $3, $4, $5, 0)")                                                            \
+    X(NOTICE_INSERT, "nnnnnt",                                                                     \
+      "INSERT INTO notices (topic, event_id, user_id, webhook_id, at, address, told) "             \
+      "VALUES ($1, $2, $3, $4, $5, $6, 0)")                                                        \
     X(NOTICE_TOLD, "nn", "UPDATE notices SET told = $2 WHERE id = $1")                             \
     X(NOTICE_DELETE, "n", "DELETE FROM notices WHERE id = $1")                                     \
     X(NOTICES, "n",                                                                                \
-      "SELECT id, topic, event_id, user_id, webhook_id, at, told FROM notices "                    \
+      "SELECT id, topic, event_id, user_id, webhook_id, at, told, address FROM notices "           \
       "ORDER BY id LIMIT $1")                                                                      \
     X(OUTBOX_POSITION, "", "SELECT journal_id, turn FROM outbox_position WHERE id = 1")            \
     X(OUTBOX_POSITION_LOCK, "",                                                                    \

@@ -79,7 +79,8 @@ void sqlite_write_outbox(struct sqlite_store *store, const struct change *change
     switch (change->kind) {
     case CHANGE_NOTICE:
         RUN(store, NOTICE_INSERT, NUM(change->notice.topic), NUM(change->notice.event_id),
-            NUM(change->notice.user_id), NUM(change->notice.webhook_id), NUM(change->notice.at));
+            NUM(change->notice.user_id), NUM(change->notice.webhook_id), NUM(change->notice.at),
+            TEXT(change->notice.address));
         break;
     case CHANGE_NOTICE_TOLD:
         if (change->notice_told.told == UINT64_MAX)
@@ -121,6 +122,7 @@ enum store_status sqlite_list_notices(struct store *base, size_t limit, struct a
             .webhook_id = sqlite_u64(rows, 4),
             .at = sqlite3_column_int64(rows, 5),
             .told = sqlite_u64(rows, 6),
+            .address = sqlite_text(rows, 7, arena),
         };
     *ret_list = (struct notice_list){notices.items, notices.count};
     return sqlite_end_read(store);

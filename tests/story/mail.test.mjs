@@ -131,6 +131,10 @@ for (const store of ['sqlite', 'memory', ...serverKinds])
             expect(await person.patch('/v1/me', {email, current_password: PASSWORD}), 200);
             const [mail] = await boxes.wait(email);
             assert.equal(mail.subject, 'Please confirm your e-mail address');
+            const [, told] = await boxes.wait(person.email, 2);
+            assert.equal(told.subject, 'Your e-mail address was changed');
+            assert.match(told.text, new RegExp(`^${person.email} was the address of your account`, 'm'));
+            assert.ok(!JSON.stringify(told).includes(email), 'the new address is not for whoever reads there');
             expect(await put(`/v1/email-confirmations/${linkIn(mail).token}`), 204);
             assert.equal(expect(await person.get('/v1/me'), 200).email_verified, true);
         });

@@ -348,6 +348,8 @@ static void what_is_over_is_not_told(void **state)
     assert_false(mail_compose(&maker, &facts, &arena, &mail));
     facts = facts_of(TOPIC_WEBHOOK_DISABLED);
     assert_false(mail_compose(&maker, &facts, &arena, &mail));
+    facts = facts_of(TOPIC_EMAIL_CHANGED);
+    assert_false(mail_compose(&maker, &facts, &arena, &mail));
 }
 
 static void money_is_written_as_its_currency_is(void **state)
@@ -461,6 +463,19 @@ static void a_webhook_that_is_switched_off_is_named(void **state)
 
 /* ---- to whom ---- */
 
+static void an_address_that_was_changed_is_told_and_not_the_new_one(void **state)
+{
+    (void)state;
+    struct mail_facts facts = facts_of(TOPIC_EMAIL_CHANGED);
+    facts.address = STR("old@example.org");
+    struct mail mail = compose(&facts);
+    assert_true(str_equal(mail.to, STR("old@example.org")));
+    find(text_of(&mail), "old@example.org was the address of your account");
+    assert_null(memmem(mail.data.data, mail.data.len, user.email.data, user.email.len));
+    assert_null(memmem(mail.data.data, mail.data.len, user.name.data, user.name.len));
+    expect_sound(&mail);
+}
+
 static void who_does_not_want_it_gets_none(void **state)
 {
     (void)state;
@@ -470,6 +485,7 @@ static void who_does_not_want_it_gets_none(void **state)
         struct webhook webhook = {.url = STR("https://example.net")};
         struct mail_facts facts = facts_of((enum topic)topic);
         facts.webhook = &webhook;
+        facts.address = STR("old@example.org");
         user.mail = true;
         assert_int_equal(mail_wanted((enum topic)topic, &user), has);
         user.mail = false;
@@ -507,6 +523,7 @@ int main(void)
         TEST(a_new_account_is_asked_to_confirm_its_address),
         TEST(a_new_password_is_chosen_by_a_link),
         TEST(a_webhook_that_is_switched_off_is_named),
+        TEST(an_address_that_was_changed_is_told_and_not_the_new_one),
         TEST(who_does_not_want_it_gets_none),
     };
     return cmocka_run_group_tests(tests, group_begin, NULL);

@@ -109,8 +109,8 @@ static void the_built_in_ones_are_good(void **state)
         assert_null(strstr(words.text.data, "\n\n\n"));
         count++;
     }
-    assert_int_equal(count, 11);
-    assert_int_equal(mail_source_count, 13);
+    assert_int_equal(count, 12);
+    assert_int_equal(mail_source_count, 14);
     assert_false(mail_topic_has_template(TOPIC_EVENT_SOLD_OUT));
     assert_false(mail_topic_has_template(TOPIC_WEBHOOK_TEST));
     assert_false(mail_topic_has_template(TOPIC_NONE));
@@ -201,7 +201,8 @@ static void what_is_wrong_is_said_with_file_and_line(void **state)
                  "booking.waiting.txt, booking.promoted.txt, booking.cancelled.txt, "
                  "event.changed.txt, event.cancelled.txt, account.welcome.txt, "
                  "account.confirm_email.txt, account.password_reset.txt, "
-                 "account.password_changed.txt, webhook.disabled.txt, layout.txt, layout.html");
+                 "account.password_changed.txt, webhook.disabled.txt, account.email_changed.txt, "
+                 "layout.txt, layout.html");
 }
 
 static void a_directory_that_is_not_there_is_refused(void **state)

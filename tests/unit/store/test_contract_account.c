@@ -21,16 +21,17 @@ static struct command about(enum command_kind kind, uint64_t user_id, const char
     return command;
 }
 
-/* "topic:user" of each notice, oldest first; they are told, and gone. */
+/* "topic:user" or "topic:user:address" of each notice, oldest first; they are told, and gone. */
 static const char *noted(struct box_office *box)
 {
     struct notice_list list;
     OK(store_list_notices(box->reader, 100, &box->arena, &list));
     struct str all = STR("");
     for (size_t i = 0; i < list.count; i++)
-        all = arena_printf(&box->arena, "%s%s%s:%llu", all.data, i ? " " : "",
+        all = arena_printf(&box->arena, "%s%s%s:%llu%s%.*s", all.data, i ? " " : "",
                            topic_names[list.items[i].topic],
-                           (unsigned long long)list.items[i].user_id);
+                           (unsigned long long)list.items[i].user_id,
+                           list.items[i].address.len ? ":" : "", STR_FMT(list.items[i].address));
     begin(box);
     OK(store_load(box->writer, &box->set));
     for (size_t i = 0; i < list.count; i++) {
@@ -100,7 +101,10 @@ static void an_address_is_confirmed_as_long_as_it_is_the_same(void **state)
     change.user.user.email = STR("ana@example.net");
     run_told(box, change);
     assert_int_equal(find_user(box, ana)->verified_at, 0);
-    assert_string_equal(noted(box), note_of(box, TOPIC_CONFIRM_EMAIL, ana));
+    assert_string_equal(noted(box), arena_printf(&box->arena, "%s %s:Ana@Example.org",
+                                                 note_of(box, TOPIC_CONFIRM_EMAIL, ana),
+                                                 note_of(box, TOPIC_EMAIL_CHANGED, ana))
+                                        .data);
     assert_int_equal(run_told(box, confirm).outcome, INVALID_LINK); /* the old one's */
 
     uint64_t nobody = register_one(box, NULL, "nobody");

@@ -155,6 +155,7 @@ static void what_happens_to_an_event_is_noted_until_it_was_told(void **state)
     assert_int_equal(run_one(box, command).outcome, OUTCOME_OK);
     struct notice_list left = notices(box);
     assert_int_equal(left.count, 1);
+    assert_int_equal(left.items[0].address.len, 0);
     assert_int_equal(left.items[0].id, list.items[1].id);
     assert_int_equal(left.items[0].told, 42);
 }
