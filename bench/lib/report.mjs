@@ -12,8 +12,8 @@ const AGAINST = {
     rush: 'noop', 'rush-limited': 'rush', 'rush-keyed': 'rush', 'rush-told': 'rush', 'sold-out': 'rush', churn: 'rush', spread: 'rush', login: 'rush',
     status: 'noop', event: 'noop', history: 'noop', 'full-rush': 'rush', 'full-history': 'history', 'full-history-rare': 'history',
     stream: 'rush', 'full-position': 'position', 'full-status': 'status',
-    'rush-postgres': 'rush', 'pair-postgres': 'rush-postgres', 'full-postgres': 'rush-postgres',
-    'rush-mariadb': 'rush', 'pair-mariadb': 'rush-mariadb', 'full-mariadb': 'rush-mariadb',
+    'rush-postgres': 'rush', 'pair-postgres': 'rush-postgres', 'full-rush-postgres': 'rush-postgres',
+    'rush-mariadb': 'rush', 'pair-mariadb': 'rush-mariadb', 'full-rush-mariadb': 'rush-mariadb',
     'peer-sequelize': 'rush', 'peer-lock': 'rush', 'peer-update': 'rush', 'peer-procedure': 'rush',
 };
 

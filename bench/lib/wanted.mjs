@@ -66,7 +66,7 @@ function rows(figures) {
         least(`rush on ${title}, 256 connections: bookings a second`, 'rate', 20_000 * scale, figures.median(...rushOn));
         least(`rush on ${title}, 256 connections: of 64 connections by hand`, 'times', 10, figures.ratio(rushOn, [`floor-${store}`, 0]));
         least(`two processes on ${title}: of one`, 'ratio', 0.8, figures.ratio([`pair-${store}`, 256], rushOn));
-        least(`full: rush on ${title}, of empty`, 'ratio', 0.7, full(figures.ratio([`full-${store}`, 256], rushOn)));
+        least(`full: rush on ${title}, of empty`, 'ratio', 0.7, full(figures.ratio([`full-rush-${store}`, 256], rushOn)));
     }
     const crowded = figures.runs.filter((run) => run.connections === 1024 && run.memory_most_mib).map((run) => run.memory_most_mib);
     most('resident at most, 1,024 connections, any workload', 'mib', 256, crowded.length ? Math.max(...crowded) : undefined);

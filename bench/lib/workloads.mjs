@@ -311,7 +311,7 @@ export const workloads = [
         {name: `rush-${store}`, about: `rush on ${SERVER_NAMES[store]}`, connections: all([64, 256], [256]), database: 'hall', store, lines: rush, rows: 'confirmed'},
         {name: `pair-${store}`, about: 'the same with two processes of admit, half of the connections each', connections: all([256]), database: 'hall', store,
             processes: 2, lines: rush, rows: 'confirmed'},
-        {name: `full-${store}`, about: `rush-${store}, with the full database`, connections: all([256]), database: 'full', store, kept: true,
+        {name: `full-rush-${store}`, about: `rush-${store}, with the full database`, connections: all([256]), database: 'full', store, kept: true,
             lines: rush, rows: 'confirmed'},
     ]),
 ];
