@@ -4,7 +4,7 @@
 ARGS =
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
-.PHONY: help run build test sim crash bench soak fuzz asan tsan cfi lint format clean configured
+.PHONY: help run build test sim crash planted bench soak fuzz asan tsan cfi lint format clean configured
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -35,6 +35,12 @@ sim: ## the office against a model of it, with faults, from seeds (ARGS="--seeds
 	@$(MAKE) --no-print-directory configured
 	@ninja --quiet -C build/meson sim
 	@build/meson/sim $(ARGS)
+
+planted: ## bugs planted one by one, which the tests over HTTP must find (ARGS="overtaking number_twice")
+	@tools/setup test
+	@tools/npm test
+	@$(MAKE) --no-print-directory build
+	@tests/sim/bugs.py build/meson --outside $(ARGS)
 
 bench: ## measure this machine, admit beside its peers (ARGS="--quick"; ARGS=--help)
 	@tools/setup bench

@@ -268,9 +268,12 @@ export async function start(options = {}) {
     return server;
 }
 
+/** Those that the tests are run on: TEST_STORES=memory for that one only. */
+export const stores = process.env.TEST_STORES?.split(',') ?? ['sqlite', 'memory', ...serverKinds];
+
 /** The same stories on each store: `tell` is called with a function that gives the server. */
 export function onEachStore(title, options, tell) {
-    for (const store of ['sqlite', 'memory', ...serverKinds]) {
+    for (const store of stores) {
         describe(`${title} (${store})`, () => {
             let server;
             before(async () => {
