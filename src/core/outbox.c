@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The outbox: who is to be told what, until it was sent or given up.
  *
- *   the journal, notices --decide_tell--> [waiting] --decide_claim--> [waiting, claimed for a
- * while] ^  ^                          |   |            | |  +------ decide_settle -----+   | | |
- * it failed: again, later      | sent       | too often |                                 v v
- *                                           +-------- decide_retry ------- [sent]      [parked]
+ *   the journal,
+ *   notices --decide_tell--> [waiting] --decide_claim--> [claimed] --decide_settle: sent--> [sent]
+ *                              ^   ^                      |     |
+ *                              |   +-- it failed: later --+     +-- it failed too often
+ *                              |                                              |
+ *                              +-- decide_retry, also of what was sent --- [parked]
  *
- * A claim is a time until which nobody else claims the message; who dies with it loses nothing but
- * that time. So a message may be sent twice, and never not at all; it carries a key by which its
- * receiver knows it again. */
+ * A claim is a time until which nobody else claims the message, which waits all the same; who dies
+ * with it loses nothing but that time. So a message may be sent twice, and never not at all; it
+ * carries a key by which its receiver knows it again. */
 #include <assert.h>
 
 #include "core/parts.h"

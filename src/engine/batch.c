@@ -9,9 +9,8 @@
  *                                503 at once for all who come until it is back
  *   lost during COMMIT           the store is asked whether it happened, for half a minute if need
  *                                be: answered if so, else again; who comes meanwhile gets 503.
- * Later than that it is asked again before anything else is done, as what is on disk must be
- * published
- */
+ *                                Later it is asked again before anything else is done, as what is
+ *                                on disk must be published */
 #include "engine/batch.h"
 
 #include <assert.h>
