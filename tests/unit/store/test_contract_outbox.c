@@ -409,7 +409,7 @@ static void what_another_process_is_claiming_is_passed_over(void **state)
     put(box, message(0, 2, "b"));
     struct claim first = {0, 1, NOW + HOUR}, rest = {0, 10, NOW + HOUR};
     struct command mine = claim_command(&first), its = claim_command(&rest);
-    struct result result;
+    struct result result = {0};
     OK(prepare(box, &mine, 1)); /* and holds it */
     OK(run(&other, &its, 1, &result));
     assert_string_equal(keys(&other, &result), "b");

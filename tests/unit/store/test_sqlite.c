@@ -723,7 +723,7 @@ static void a_long_history_is_found_through_few_buckets(void **state)
     struct stat status;
     assert_int_equal(stat(path, &status), 0);
     struct bucket_filter *filter = bucket_filter_open(status.st_dev, status.st_ino);
-    int64_t seen[HISTORY_BUCKETS], unknown;
+    int64_t seen[HISTORY_BUCKETS] = {0}, unknown;
     do {
         unknown = bucket_filter_unknown(filter, 0, HISTORY_BUCKETS - 2);
         assert_int_equal(history_of(box, SOMEBODY, seen), HISTORY_BUCKETS / HISTORY_EVERY);
