@@ -19,7 +19,7 @@ const usage = `node bench/overload.mjs [options]
 
   --seconds N      how long each half is (6)
   --times N        how many times the load that it can carry (4)
-  --quantity N     tickets in a booking: what makes the lane, and not HTTP, the narrow place (40)
+  --quantity N     tickets in a booking: what makes the lane, and not HTTP, the narrow place (160)
   --connections N  of the open loop (4096)
   --rude           instead: single tickets on 64 connections, alone and beside each kind of client that does not behave
   --rounds N       of these, each kind once in every round (3)
@@ -34,7 +34,7 @@ function given() {
         only: text, rude: {type: 'boolean'}, help: {type: 'boolean'}}});
     if (values.help) return undefined;
     const number = (name, fallback) => Number(values[name] ?? fallback);
-    return {rude: values.rude, only: values.only ?? '', rounds: number('rounds', 3), seconds: number('seconds', 6), times: number('times', 4), quantity: number('quantity', 40), connections: number('connections', 4096)};
+    return {rude: values.rude, only: values.only ?? '', rounds: number('rounds', 3), seconds: number('seconds', 6), times: number('times', 4), quantity: number('quantity', 160), connections: number('connections', 4096)};
 }
 
 const ms = (us) => `${(us / 1000).toFixed(1)} ms`;
