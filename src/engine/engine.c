@@ -15,6 +15,8 @@ enum {
     /* Of a shared store; with the time that it takes to read, no second goes by. */
     SNAPSHOT_KEPT_US = 750000,
     FOLLOW_EVERY_MS = 500,
+    BUSY = 16, /* commands before the lanes */
+    FEW_PROCESSORS = 3,
     LANES_SHARED = 2,
     READERS_LEAST = 2,
     READERS_SHARED_LEAST = 4, /* they wait for the network more than for a processor */
@@ -124,6 +126,11 @@ static void start_lanes(struct engine *engine, const struct engine_settings *set
     }
 }
 
+static bool lanes_are_busy(const void *engine)
+{
+    return engine_is_busy(engine);
+}
+
 struct engine *engine_start(const struct engine_settings *settings,
                             const char *(*settings_made)(struct store *, void *), void *data,
                             struct arena *arena, const char **ret_error)
@@ -145,6 +152,9 @@ struct engine *engine_start(const struct engine_settings *settings,
     engine->readers =
         pool_start("reader", stores.reader_count, stores.readers, settings->queue_depth);
     engine->hashers = pool_start("hasher", settings->hashers, NULL, settings->queue_depth);
+    /* A password is 50 ms of a processor. Of two or three of them that is what bookings lack. */
+    if (engine_processors() <= FEW_PROCESSORS)
+        pool_give_way(engine->hashers, lanes_are_busy, engine);
     engine->retention = retention_start(engine->lanes[0].lane);
     if (stores.follower)
         engine->follower =
@@ -170,12 +180,12 @@ bool engine_is_full(const struct engine *engine)
     return true;
 }
 
-size_t engine_waiting(const struct engine *engine)
+bool engine_is_busy(const struct engine *engine)
 {
     size_t count = 0;
     for (size_t i = 0; i < engine->lane_count; i++)
         count += lane_waiting(engine->lanes[i].lane);
-    return count;
+    return count >= BUSY;
 }
 
 bool engine_read(struct engine *engine, struct job *job)

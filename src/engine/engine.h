@@ -58,8 +58,8 @@ bool engine_is_full(const struct engine *engine);
 enum outcome engine_errand(struct engine *engine, const struct command *command,
                            struct errand_take take);
 
-/* How many commands stand before the lanes. */
-size_t engine_waiting(const struct engine *engine);
+/* Do many commands stand before the lanes? What can wait does then. */
+bool engine_is_busy(const struct engine *engine);
 
 /* Does everything that is queued and ends. With 'forget', what is only to be read or hashed is
  * left undone: nobody waits for it any more, and it could take long. What the lane has accepted

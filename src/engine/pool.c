@@ -4,10 +4,13 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 #include "store/store.h"
 
 /* How long a job may wait, and how many may wait at any pace: some are long, most are short. */
 enum { WAIT_MOST_MS = 600, WAITING_LEAST = 16 };
+
+enum { GIVES_WAY = 3, PAUSE_MOST_US = 500000 };
 
 struct worker {
     pthread_t thread;
@@ -19,9 +22,18 @@ struct pool {
     const char *name;
     struct queue queue;
     _Atomic bool forget;
+    bool (*is_busy)(const void *data); /* NULL: it gives way to nobody */
+    const void *data;
     size_t count;
     struct worker workers[];
 };
+
+static void give_way(const struct pool *pool, int64_t took_us)
+{
+    if (!pool->is_busy || pool->forget || !pool->is_busy(pool->data)) return;
+    int64_t pause_us = took_us * GIVES_WAY;
+    sleep_ms((unsigned)((pause_us < PAUSE_MOST_US ? pause_us : PAUSE_MOST_US) / 1000));
+}
 
 static void *worker_run(void *data)
 {
@@ -35,6 +47,7 @@ static void *worker_run(void *data)
         struct job *job = LINK_OWNER(link, struct job, link);
         int64_t before = clock_monotonic_us();
         job->run(job, worker->store);
+        give_way(worker->pool, clock_monotonic_us() - before);
         queue_pace(&worker->pool->queue, 1, clock_monotonic_us() - before);
     }
     return NULL;
@@ -54,6 +67,12 @@ struct pool *pool_start(const char *name, size_t threads, struct store **stores,
         if (pthread_create(&worker->thread, NULL, worker_run, worker) != 0) abort();
     }
     return pool;
+}
+
+void pool_give_way(struct pool *pool, bool (*is_busy)(const void *data), const void *data)
+{
+    pool->data = data;
+    pool->is_busy = is_busy;
 }
 
 bool pool_put(struct pool *pool, struct job *job)

@@ -21,6 +21,10 @@ struct pool;
  * constant. */
 struct pool *pool_start(const char *name, size_t threads, struct store **stores, size_t depth);
 
+/* From now on, which is before the first job, a thread pauses after a job for three times as long
+ * as it took where 'is_busy' says that others need the processors. */
+void pool_give_way(struct pool *pool, bool (*is_busy)(const void *data), const void *data);
+
 /* False when the queue is full, or too long for its threads. */
 bool pool_put(struct pool *pool, struct job *job);
 

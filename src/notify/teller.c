@@ -23,7 +23,6 @@ enum {
     NOTICES_MOST = 20,
     GUESTS_MOST = 200, /* of an event, in a turn */
     SILENT_EVERY_MS = 5000,
-    BUSY = 16, /* commands before the lanes */
     /* A busy box office is left alone for so many times as long as a turn took. */
     BUSY_PAUSE = 20,
 };
@@ -422,9 +421,9 @@ static long take_turn(struct teller *teller)
             atomic_fetch_add(&teller->counts->told, turn.messages.count);
             trouble_over(&teller->trouble);
             if (turn.messages.count) sender_wake(teller->sender);
-            pause = engine_waiting(teller->settings->engine) < BUSY
-                        ? 0
-                        : (long)((clock_monotonic_us() - before) * BUSY_PAUSE / 1000);
+            pause = engine_is_busy(teller->settings->engine)
+                        ? (long)((clock_monotonic_us() - before) * BUSY_PAUSE / 1000)
+                        : 0;
         } else if (outcome == STALE) {
             pause = LOOK_EVERY_MS / 2 + (long)(before % LOOK_EVERY_MS); /* it will go on with it */
         } else {
