@@ -15,7 +15,7 @@ enum {
     /* Of a shared store; with the time that it takes to read, no second goes by. */
     SNAPSHOT_KEPT_US = 750000,
     FOLLOW_EVERY_MS = 500,
-    BUSY = 16, /* commands before the lanes */
+    BUSY = 4, /* commands before the lanes */
     FEW_PROCESSORS = 3,
     LANES_SHARED = 2,
     READERS_LEAST = 2,

@@ -10,7 +10,7 @@
 /* How long a job may wait, and how many may wait at any pace: some are long, most are short. */
 enum { WAIT_MOST_MS = 600, WAITING_LEAST = 16 };
 
-enum { GIVES_WAY = 3, PAUSE_MOST_US = 500000 };
+enum { GIVES_WAY = 5, PAUSE_MOST_US = 500000 };
 
 struct worker {
     pthread_t thread;

@@ -21,7 +21,7 @@ struct pool;
  * constant. */
 struct pool *pool_start(const char *name, size_t threads, struct store **stores, size_t depth);
 
-/* From now on, which is before the first job, a thread pauses after a job for three times as long
+/* From now on, which is before the first job, a thread pauses after a job for five times as long
  * as it took where 'is_busy' says that others need the processors. */
 void pool_give_way(struct pool *pool, bool (*is_busy)(const void *data), const void *data);
 
