@@ -203,7 +203,7 @@ static size_t skip(struct framing *framing, size_t len)
     return taken;
 }
 
-static size_t token_prefix(const char *data, size_t len)
+size_t framing_token_prefix(const char *data, size_t len)
 {
     size_t at = 0;
     while (at < len && is_token_char((unsigned char)data[at]))
@@ -218,7 +218,7 @@ static size_t take_run(struct framing *framing, const char *data, size_t len)
     switch (framing->state) {
     case BODY:
     case CHUNK_DATA: return skip(framing, len);
-    case NAME: taken = token_prefix(data, len); break;
+    case NAME: taken = framing_token_prefix(data, len); break;
     case VALUE: taken = plain_prefix(data, len, ' ', DEL, DEL); break;
     case FIRST_LINE:
         if (framing->spaces > 0) taken = plain_prefix(data, len, ' ' + 1, DEL, DEL);

@@ -36,6 +36,9 @@ struct framing {
     char line[FRAMING_LINE_KEPT]; /* the last word of the first line; a name, or its value */
 };
 
+/* How many bytes at the start are those of a token (RFC 9110, section 5.6.2). */
+size_t framing_token_prefix(const char *data, size_t len);
+
 /* The next bytes of the connection, however they were cut. */
 void framing_feed(struct framing *framing, const char *data, size_t len);
 

@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 #include <event2/keyvalq_struct.h>
 #include "base/clock.h"
+#include "http/framing.h"
 
 /* Requests kept for the next turn; more than this only after a great rush. */
 #define SPARE_MAX 4096
@@ -38,21 +39,10 @@ static enum http_method method_of(enum evhttp_cmd_type type)
     }
 }
 
-/* A token of RFC 9110: no white space, no separators. */
 static bool is_token(const char *text)
 {
-    static const bool tchar[256] = {
-        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,
-        ['#'] = true,         ['$'] = true,         ['%'] = true,         ['&'] = true,
-        ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true,
-        ['.'] = true,         ['^'] = true,         ['_'] = true,         ['`'] = true,
-        ['|'] = true,         ['~'] = true,
-    };
-
-    if (!*text) return false;
-    while (tchar[(unsigned char)*text])
-        text++;
-    return !*text;
+    size_t len = strlen(text);
+    return len && framing_token_prefix(text, len) == len;
 }
 
 static bool is_plain_number(const char *text)
