@@ -459,7 +459,7 @@ struct shelf {
 static bool has_available(const struct event *event)
 {
     for (size_t i = 0; i < event->type_count; i++)
-        if (!event->types[i].waiting && ticket_type_available(&event->types[i])) return true;
+        if (ticket_type_sells(&event->types[i])) return true;
     return false;
 }
 

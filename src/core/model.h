@@ -73,6 +73,12 @@ static inline uint32_t ticket_type_available(const struct ticket_type *type)
     return type->capacity - type->booked - type->held;
 }
 
+/* Could somebody who comes now have a ticket? Not before those who wait. */
+static inline bool ticket_type_sells(const struct ticket_type *type)
+{
+    return type->waiting == 0 && ticket_type_available(type) > 0;
+}
+
 struct event {
     uint64_t id, organizer_id;
     struct str name, description, venue, timezone;

@@ -68,7 +68,7 @@ static bool event_is_available(const struct database *database, const struct eve
         return false;
     struct rows rows = rows_of(database, TYPES, event->id, 0);
     for (const struct type_row *type; (type = rows_next(&rows));)
-        if (type->row.waiting == 0 && ticket_type_available(&type->row) > 0) return true;
+        if (ticket_type_sells(&type->row)) return true;
     return false;
 }
 
