@@ -103,7 +103,10 @@ void emit_json(struct buf *out, struct str value)
 void emit_time(struct buf *out, int64_t at)
 {
     char text[TIME_TEXT_SIZE];
-    if (!at) return emit_null(out);
+    if (!at) {
+        emit_null(out);
+        return;
+    }
     comma(out);
     buf_add_char(out, '"');
     buf_add(out, text, time_format(at, text)); /* nothing in it is to be escaped */

@@ -30,7 +30,7 @@ void emit_i64(struct buf *out, int64_t value);
 void emit_bool(struct buf *out, bool value);
 void emit_null(struct buf *out);
 void emit_json(struct buf *out, struct str value); /* as it is: a value that was written before */
-void emit_time(struct buf *out, int64_t at);              /* RFC 3339, null for 0 */
+void emit_time(struct buf *out, int64_t at);       /* RFC 3339, null for 0 */
 void emit_str_or_null(struct buf *out, struct str value); /* null for an empty one */
 
 /* A member: its name, and its value. */

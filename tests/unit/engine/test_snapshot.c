@@ -114,16 +114,23 @@ static void of_two_lanes_the_later_commit_is_shown(void **state)
     snapshots_free(snapshots);
 }
 
-static void nor_when_the_later_one_had_to_make_room(void **state)
+/* Publishes three events where two have room; the one that had to make room. */
+static uint64_t crowd_out(struct snapshots *snapshots)
 {
-    (void)state;
-    struct snapshots *snapshots = snapshots_new(2, 0);
-    struct mark late = snapshots_mark(snapshots);
     for (uint64_t id = 1; id <= 3; id++)
         publish(snapshots, show(id, 5));
     uint64_t gone = 1;
     while (booked(snapshots, gone) != UNKNOWN)
         gone++;
+    return gone;
+}
+
+static void nor_when_the_later_one_had_to_make_room(void **state)
+{
+    (void)state;
+    struct snapshots *snapshots = snapshots_new(2, 0);
+    struct mark late = snapshots_mark(snapshots);
+    uint64_t gone = crowd_out(snapshots);
     snapshots_publish(snapshots, show(gone, 2), late);
     assert_int_equal(booked(snapshots, gone), UNKNOWN);
     begin_reading(snapshots, gone);
@@ -270,11 +277,7 @@ static void but_not_when_something_newer_had_to_make_room(void **state)
     (void)state;
     struct snapshots *snapshots = snapshots_new(2, 0);
     struct mark late = snapshots_mark(snapshots);
-    for (uint64_t id = 1; id <= 3; id++)
-        publish(snapshots, show(id, 5));
-    uint64_t gone = 1;
-    while (booked(snapshots, gone) != UNKNOWN)
-        gone++;
+    uint64_t gone = crowd_out(snapshots);
     assert_int_equal(kept(snapshots, show(gone, 2), late), 2);
     assert_int_equal(booked(snapshots, gone), UNKNOWN);
     assert_int_equal(kept(snapshots, show(gone, 5), snapshots_mark(snapshots)), 5);
